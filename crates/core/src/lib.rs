@@ -1,0 +1,20 @@
+//! The instrument itself, without a place to stand: no files, no threads, no GPU, no window.
+//!
+//! The story of a measurement, in the order in which these modules tell it:
+//!
+//! 1. A [`source::ByteSource`] gives bytes of a shard. [`shard_header`] and [`shard_index`] say which tensors lie where,
+//!    and [`checkpoint`] puts the shards of one model together, joining quantised values with their scales.
+//! 2. [`anatomy`] gives every tensor its [`anatomy::Site`]s (which layer, which role), and [`selection`] lets a person
+//!    name some of them.
+//! 3. [`pairing`] finds the tensors that two checkpoints share, [`plan`] cuts them into steps that each read a bounded
+//!    number of bytes, and a [`compute::Compute`] turns each step into [`statistics`] with the [`kernels`].
+//! 4. [`report`] is what a person or a program reads at the end; [`bimodality`] is its judgement of the shape of a change.
+//!
+//! Everything that takes long is a [`work::Request`] answered by a stream of [`work::Event`]s.
+
+pub mod anatomy;
+pub mod checkpoint;
+pub mod dtype;
+pub mod region;
+pub mod report;
+pub mod source;

@@ -1,0 +1,1 @@
+//! Everything about a machine: its files, its threads, its terminal.

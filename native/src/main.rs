@@ -1,0 +1,2 @@
+//! The `stethoscope` binary.
+fn main() {}
