@@ -1,0 +1,85 @@
+//! The float formats that the vector kernels read in place.
+
+use super::lanes::{LANES, Lanes, map};
+
+/// A little-endian float format.
+pub trait Format {
+    /// Bytes of one element.
+    const BYTES: usize;
+
+    /// The values of `LANES` elements; `bytes` holds exactly those.
+    fn load(bytes: &[u8]) -> Lanes;
+
+    /// The value of one element.
+    fn value(bytes: &[u8]) -> f32;
+}
+
+/// The upper half of an f32.
+pub struct Bf16;
+
+impl Format for Bf16 {
+    const BYTES: usize = 2;
+
+    #[inline(always)]
+    fn load(bytes: &[u8]) -> Lanes {
+        let bytes: &[u8; 2 * LANES] = bytes.try_into().expect("the caller cut it to size");
+        map(|lane| f32::from_bits(u32::from(half_word(bytes, lane)) << 16))
+    }
+
+    #[inline(always)]
+    fn value(bytes: &[u8]) -> f32 {
+        f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16)
+    }
+}
+
+/// IEEE half precision.
+pub struct F16;
+
+impl Format for F16 {
+    const BYTES: usize = 2;
+
+    #[inline(always)]
+    fn load(bytes: &[u8]) -> Lanes {
+        let bytes: &[u8; 2 * LANES] = bytes.try_into().expect("the caller cut it to size");
+        map(|lane| half_value(half_word(bytes, lane)))
+    }
+
+    #[inline(always)]
+    fn value(bytes: &[u8]) -> f32 {
+        half_value(u16::from_le_bytes([bytes[0], bytes[1]]))
+    }
+}
+
+/// IEEE single precision.
+pub struct F32;
+
+impl Format for F32 {
+    const BYTES: usize = 4;
+
+    #[inline(always)]
+    fn load(bytes: &[u8]) -> Lanes {
+        let bytes: &[u8; 4 * LANES] = bytes.try_into().expect("the caller cut it to size");
+        map(|lane| Self::value(&bytes[4 * lane..4 * lane + 4]))
+    }
+
+    #[inline(always)]
+    fn value(bytes: &[u8]) -> f32 {
+        f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    }
+}
+
+#[inline(always)]
+fn half_word(bytes: &[u8; 2 * LANES], lane: usize) -> u16 {
+    u16::from_le_bytes([bytes[2 * lane], bytes[2 * lane + 1]])
+}
+
+/// The value of a half-precision number by integer arithmetic that vectorises everywhere: the exponent is rebased by
+/// one exact multiplication, which also normalises subnormals.
+#[inline(always)]
+fn half_value(bits: u16) -> f32 {
+    let magnitude = u32::from(bits & 0x7fff);
+    let rebased = f32::from_bits(magnitude << 13) * f32::from_bits((254 - 15) << 23);
+    let special = f32::from_bits(magnitude << 13 | 0x7f80_0000);
+    let value = if magnitude >= 0x7c00 { special } else { rebased };
+    f32::from_bits(value.to_bits() | u32::from(bits & 0x8000) << 16)
+}

@@ -1,0 +1,74 @@
+//! The kernels compiled for x86-64's vector extensions.
+
+#[cfg(not(target_arch = "x86_64"))]
+pub use absent::{available, compilation};
+#[cfg(target_arch = "x86_64")]
+pub use present::{available, compilation};
+
+#[cfg(target_arch = "x86_64")]
+mod present {
+    use crate::kernels::format::{Bf16, F16, F32, Format};
+    use crate::kernels::relative::Scatter;
+    use crate::kernels::{Compilation, Detail, InstructionSet, tile};
+    use crate::statistics::DeltaSums;
+
+    /// The extensions that this processor has, best first.
+    pub fn available() -> Vec<InstructionSet> {
+        let mut sets = Vec::new();
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        if avx2
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+        {
+            sets.push(InstructionSet::Avx512);
+        }
+        if avx2 {
+            sets.push(InstructionSet::Avx2);
+        }
+        sets
+    }
+
+    /// The kernels for one of the [`available`] sets.
+    pub fn compilation(set: InstructionSet) -> Compilation {
+        if set == InstructionSet::Avx512 {
+            Compilation { bf16: avx512::<Bf16>, f16: avx512::<F16>, f32: avx512::<F32> }
+        } else {
+            Compilation { bf16: avx2::<Bf16>, f16: avx2::<F16>, f32: avx2::<F32> }
+        }
+    }
+
+    fn avx512<F: Format>(a: &[u8], b: &[u8], detail: Detail, scatter: &mut Scatter, sums: &mut DeltaSums) {
+        #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
+        fn compiled<F: Format>(a: &[u8], b: &[u8], detail: Detail, scatter: &mut Scatter, sums: &mut DeltaSums) {
+            tile::<F, true>(a, b, detail, scatter, sums);
+        }
+        // SAFETY: this function is handed out by `compilation`, for sets that `available` found.
+        unsafe { compiled::<F>(a, b, detail, scatter, sums) }
+    }
+
+    fn avx2<F: Format>(a: &[u8], b: &[u8], detail: Detail, scatter: &mut Scatter, sums: &mut DeltaSums) {
+        #[target_feature(enable = "avx2,fma")]
+        fn compiled<F: Format>(a: &[u8], b: &[u8], detail: Detail, scatter: &mut Scatter, sums: &mut DeltaSums) {
+            tile::<F, true>(a, b, detail, scatter, sums);
+        }
+        // SAFETY: as above.
+        unsafe { compiled::<F>(a, b, detail, scatter, sums) }
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+mod absent {
+    use crate::kernels::{Compilation, InstructionSet};
+
+    /// None.
+    pub fn available() -> Vec<InstructionSet> {
+        Vec::new()
+    }
+
+    /// The portable kernels.
+    pub fn compilation(_: InstructionSet) -> Compilation {
+        Compilation::PORTABLE
+    }
+}
