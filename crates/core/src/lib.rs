@@ -15,6 +15,8 @@
 pub mod anatomy;
 pub mod checkpoint;
 pub mod dtype;
+pub mod random;
 pub mod region;
 pub mod report;
 pub mod source;
+pub mod synthetic;
