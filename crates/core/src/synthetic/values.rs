@@ -55,50 +55,60 @@ impl PlantedTensor {
     /// The BF16 bits of 64 elements.
     fn block(&self, deck: &[f32], side: Side, block: u64) -> [u16; BLOCK] {
         let words = self.values.stream.words(block);
-        let drawn = gaussians(deck, words[0]);
-        let a = drawn.map(|z| to_bf16(self.values.mean + self.values.deviation * z));
-        match side {
-            Side::A => a,
-            Side::B => self.changed(a, deck, words),
+        let mut values = gaussians(deck, words[0]);
+        for value in &mut values {
+            *value = self.values.mean + self.values.deviation * *value;
         }
+        let mut rounded = to_bf16(&values);
+        if side == Side::B {
+            for (value, &bits) in values.iter_mut().zip(&rounded) {
+                *value = f32::from_bits(u32::from(bits) << 16);
+            }
+            self.change(&mut values, deck, words);
+            rounded = to_bf16(&values);
+        }
+        rounded
     }
 
-    fn changed(&self, a: [u16; BLOCK], deck: &[f32], words: [u32; 4]) -> [u16; BLOCK] {
-        let mut b = a.map(from_bf16);
+    /// Makes B's values, not yet rounded, of A's.
+    fn change(&self, values: &mut [f32; BLOCK], deck: &[f32], words: [u32; 4]) {
+        let draws = gaussians(deck, words[1]);
         match self.change {
             Change::Noise { relative } => {
                 let size = relative * self.values.root_mean_square();
-                for (b, z) in b.iter_mut().zip(gaussians(deck, words[1])) {
-                    *b += size * z;
+                for (value, z) in values.iter_mut().zip(&draws) {
+                    *value += size * z;
                 }
             }
             Change::TwoModes { step, spread } => {
-                let signs = gaussians(deck, words[1]);
-                for ((b, sign), z) in b.iter_mut().zip(signs).zip(gaussians(deck, words[2])) {
-                    *b += b.abs() * step * (1.0 + spread * z) * 1_f32.copysign(sign);
+                // One draw gives the direction, another how far.
+                for ((value, direction), z) in values.iter_mut().zip(&draws).zip(&gaussians(deck, words[2])) {
+                    *value += value.abs() * (step * (1.0 + spread * z)) * 1_f32.copysign(*direction);
                 }
             }
             Change::Scale { factor } => {
-                for b in &mut b {
-                    *b *= factor;
+                for value in values {
+                    *value *= factor;
                 }
             }
             Change::Sparse { relative } => {
                 let size = relative * self.values.root_mean_square();
-                for (b, z) in b.iter_mut().zip(gaussians(deck, words[1])) {
-                    *b += if z.abs() > Change::SPARSE_BEYOND { size * z } else { 0.0 };
+                for (value, z) in values.iter_mut().zip(&draws) {
+                    *value += if z.abs() > Change::SPARSE_BEYOND { size * z } else { 0.0 };
                 }
             }
         }
-        b.map(to_bf16)
     }
 }
 
 /// 64 standard Gaussians: the sum of the two runs of the deck that a word's halves point at.
 fn gaussians(deck: &[f32], word: u32) -> [f32; BLOCK] {
     let run = |at: u32| &deck[at as usize..at as usize + BLOCK];
-    let (first, second) = (run(word & 0xFFFF), run(word >> 16));
-    std::array::from_fn(|at| first[at] + second[at])
+    let mut draws = [0.0; BLOCK];
+    for ((draw, first), second) in draws.iter_mut().zip(run(word & 0xFFFF)).zip(run(word >> 16)) {
+        *draw = first + second;
+    }
+    draws
 }
 
 /// Gaussians of variance ½, followed by the first ones again, so that a run may start anywhere.
@@ -120,13 +130,14 @@ fn deck() -> &'static [f32] {
 }
 
 /// The nearest BF16, ties to even. For finite values only: it knows no NaN.
-fn to_bf16(value: f32) -> u16 {
-    let bits = value.to_bits();
-    ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16) as u16
-}
-
-fn from_bf16(bits: u16) -> f32 {
-    f32::from_bits(u32::from(bits) << 16)
+fn to_bf16(values: &[f32; BLOCK]) -> [u16; BLOCK] {
+    let mut rounded = [0; BLOCK];
+    for (rounded, value) in rounded.iter_mut().zip(values) {
+        let bits = value.to_bits();
+        // Nothing finite overflows; said so, the loop has no check in it and is vectorised in every build.
+        *rounded = (bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16) as u16;
+    }
+    rounded
 }
 
 #[cfg(test)]
@@ -156,7 +167,7 @@ mod tests {
         for bits in (0..0x7F7F_0000_u32).step_by(4_099).flat_map(|bits| [bits, bits & !0xFFFF | 0x8000, bits | 1 << 31])
         {
             let value = f32::from_bits(bits);
-            assert_eq!(to_bf16(value), bf16::from_f32(value).to_bits(), "{value:e}");
+            assert_eq!(to_bf16(&[value; BLOCK])[0], bf16::from_f32(value).to_bits(), "{value:e}");
         }
     }
 
