@@ -108,7 +108,6 @@ fn doc_tests() -> StageResult {
 }
 
 fn docs() -> StageResult {
-    // As configuration: in the environment it would not be known to the other stages' builds, and all would be built anew.
     let deny = r#"build.rustdocflags=["--deny", "warnings"]"#;
     run_command(&mut cargo(["doc", "--locked", "--workspace", "--no-deps", "--config", deny]))?;
     Ok(Outcome::Passed)
