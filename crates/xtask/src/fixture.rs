@@ -231,3 +231,63 @@ impl Progress<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use safetensors::SafeTensors;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn arguments(out: &Path) -> FixtureArguments {
+        FixtureArguments { shards: NonZeroUsize::new(3), ..FixtureArguments::new("tiny", out, None) }
+    }
+
+    fn json(path: &Path) -> Value {
+        serde_json::from_slice(&fs::read(path).expect("a file")).expect("JSON")
+    }
+
+    #[test]
+    fn a_pair_is_what_its_plan_says_and_the_safetensors_library_reads_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let out = folder.path().join("pair");
+        run(&arguments(&out)).expect("a fixture");
+        let planted = json(&out.join("planted.json"));
+        let plan = Plan::new(Shape::named("tiny").expect("a known shape"), 0);
+        assert_eq!(planted["tensors"].as_array().map(Vec::len), Some(plan.tensors.len()));
+        for (side, name) in [(Side::A, "a"), (Side::B, "b")] {
+            let index = json(&out.join(name).join("model.safetensors.index.json"));
+            assert_eq!(json(&out.join(name).join("config.json"))["_synthetic"], Value::Bool(true));
+            for planted in &plan.tensors {
+                let shard = index["weight_map"][&planted.tensor.name].as_str().expect("every tensor in the index");
+                let bytes = fs::read(out.join(name).join(shard)).expect("a shard");
+                let file = SafeTensors::deserialize(&bytes).expect("a valid shard");
+                let mut expected = vec![0; planted.bytes() as usize];
+                planted.fill(side, 0..planted.elements(), &mut expected);
+                assert!(file.tensor(&planted.tensor.name).expect("a tensor").data() == expected);
+            }
+        }
+        assert!(!out.with_file_name("pair.partial").exists());
+    }
+
+    #[test]
+    fn one_side_can_be_written_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let out = folder.path().join("pair");
+        run(&FixtureArguments { only: Some(Only::B), ..arguments(&out) }).expect("a fixture");
+        assert!(out.join("b").is_dir() && !out.join("a").exists());
+    }
+
+    #[test]
+    fn what_is_there_is_replaced_only_when_asked_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let out = folder.path().join("pair");
+        fs::create_dir(&out).expect("a folder");
+        fs::write(out.join("precious"), "").expect("a file");
+        let error = run(&arguments(&out)).expect_err("refused");
+        assert!(error.to_string().contains("--force"), "{error}");
+        assert!(out.join("precious").exists());
+        run(&FixtureArguments { force: true, ..arguments(&out) }).expect("a fixture");
+        assert!(out.join("planted.json").exists() && !out.join("precious").exists());
+    }
+}

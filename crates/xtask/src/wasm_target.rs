@@ -220,3 +220,20 @@ fn edit(path: &Path, change: impl Fn(&str) -> Option<String>) -> anyhow::Result<
     let changed = change(&text).with_context(|| format!("{} is not laid out as expected", path.display()))?;
     fs::write(path, changed).with_context(|| format!("writing {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_reaches_to_the_next_end() {
+        let manifest = "[a]\nx = 1\n\n[dev-dependencies]\ny = 2\n\n[b]\n\n";
+        assert_eq!(section(manifest, "[dev-dependencies]", "\n\n"), Some("[dev-dependencies]\ny = 2\n\n"));
+        assert_eq!(section(manifest, "[c]", "\n\n"), None);
+    }
+
+    #[test]
+    fn lines_are_left_out_by_their_beginning() {
+        assert_eq!(without_lines("a = 1\nab = 2\nc = 3\n", &["a = ", "c = "]), "ab = 2\n");
+    }
+}

@@ -14,25 +14,25 @@ pub enum Change {
     /// b = a + relative · rms(a) · Gaussian: a relative change with one mode, at zero.
     Noise {
         /// ‖b − a‖ / ‖a‖.
-        relative: f32,
+        relative: f64,
     },
     /// b = a ± |a| · step · (1 + spread · Gaussian), either sign equally often: a relative change with two modes, at
     /// ±step.
     TwoModes {
         /// Where the modes are.
-        step: f32,
+        step: f64,
         /// Their standard deviation, as a share of the step.
-        spread: f32,
+        spread: f64,
     },
     /// b = factor · a: not a change of direction at all, though each element's relative change is far from zero.
     Scale {
         /// The factor.
-        factor: f32,
+        factor: f64,
     },
     /// As noise, but only for elements whose Gaussian is beyond ±2.5 (1.24 % of them); the others stay as they are.
     Sparse {
         /// What the noise would be if every element moved.
-        relative: f32,
+        relative: f64,
     },
 }
 
@@ -45,10 +45,10 @@ impl Change {
     /// The ‖b − a‖ / ‖a‖ that many elements come to, but for rounding.
     pub fn expected_l2_relative(self) -> f64 {
         match self {
-            Self::Noise { relative } => f64::from(relative),
-            Self::TwoModes { step, spread } => f64::from(step) * (1.0 + f64::from(spread).powi(2)).sqrt(),
-            Self::Scale { factor } => (f64::from(factor) - 1.0).abs(),
-            Self::Sparse { relative } => f64::from(relative) * Self::SPARSE_RMS,
+            Self::Noise { relative } => relative,
+            Self::TwoModes { step, spread } => step * (1.0 + spread * spread).sqrt(),
+            Self::Scale { factor } => (factor - 1.0).abs(),
+            Self::Sparse { relative } => relative * Self::SPARSE_RMS,
         }
     }
 }
@@ -119,7 +119,7 @@ impl Plan {
     }
 
     fn change(&self, tensor: &TensorShape) -> Change {
-        let size = |relative: f32| relative * tensor.layer.map_or(1.0, |layer| self.depth(layer));
+        let size = |relative: f64| relative * tensor.layer.map_or(1.0, |layer| self.depth(layer));
         match (tensor.role, &tensor.part) {
             (_, Part::Bias) => Change::Noise { relative: 0.01 },
             ("embed", _) => Change::Sparse { relative: 0.02 },
@@ -138,9 +138,9 @@ impl Plan {
     }
 
     /// How much a layer moves compared with the average one: 0.8 at the first to 1.2 at the last, and a peak.
-    fn depth(&self, layer: u32) -> f32 {
+    fn depth(&self, layer: u32) -> f64 {
         let last = self.shape.layers.saturating_sub(1).max(1);
-        let slow = 0.8 + 0.4 * layer as f32 / last as f32;
+        let slow = 0.8 + 0.4 * f64::from(layer) / f64::from(last);
         if layer == self.peak_layer { 1.6 * slow } else { slow }
     }
 

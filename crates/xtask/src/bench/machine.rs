@@ -38,7 +38,8 @@ impl Machine {
 
     /// Its processor and cores in a form that suits a file name: `amd-epyc-2-cores`.
     pub fn short_name(&self) -> String {
-        let words = self.cpu.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let words = self.cpu.split(|c: char| !c.is_ascii_alphanumeric());
+        let words = words.filter(|word| !["", "R", "TM", "CPU", "Processor"].contains(word));
         let name = words.take(4).map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-");
         format!("{name}-{}-cores", self.cores)
     }
@@ -62,4 +63,29 @@ pub fn commit() -> Option<String> {
     let commit = output(&mut command("git", ["rev-parse", "--short=12", "HEAD"])).ok()?;
     let changes = output(&mut command("git", ["status", "--porcelain"])).ok()?;
     Some(if changes.is_empty() { commit } else { commit + "+" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_found_by_its_whole_name() {
+        let text = "model\t\t: 17\nmodel name\t: AMD EPYC 9R14\n";
+        assert_eq!(field(text, "model name"), Some("AMD EPYC 9R14"));
+        assert_eq!(field(text, "name"), None);
+    }
+
+    #[test]
+    fn a_machine_s_short_name_suits_a_file_name() {
+        let machine = Machine {
+            cpu: "Intel(R) Xeon(R) CPU @ 2.20GHz".into(),
+            instructions: Vec::new(),
+            cores: 2,
+            memory_bytes: None,
+            kernel: String::new(),
+            rustc: String::new(),
+        };
+        assert_eq!(machine.short_name(), "intel-xeon-2-20ghz-2-cores");
+    }
 }

@@ -114,3 +114,29 @@ fn highest_anonymous(status_file: &str, ended: &AtomicBool) -> Option<u64> {
     }
     highest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> anyhow::Result<Measured> {
+        measure(Path::new("sh"), &["-c".as_ref(), script.as_ref()], 1)
+    }
+
+    #[test]
+    fn the_first_line_is_timed_apart_from_the_end() {
+        let measured = shell("echo first; sleep 0.1").expect("a shell");
+        assert!(measured.first_line.expect("a line") + 0.05 < measured.seconds);
+    }
+
+    #[test]
+    fn json_on_stdout_is_kept() {
+        let measured = shell(r#"echo '{"seconds": 2}'"#).expect("a shell");
+        assert_eq!(measured.describe(8)["own_seconds"], 2);
+    }
+
+    #[test]
+    fn a_program_that_fails_is_not_measured() {
+        assert!(shell("exit 3").is_err());
+    }
+}
