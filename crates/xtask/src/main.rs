@@ -1,1 +1,46 @@
-fn main() {}
+//! `cargo xtask …`: what is done to this project rather than by it. Its tests, its fixtures, its benchmarks.
+
+mod bench;
+mod command;
+mod fixture;
+mod needs;
+mod test;
+mod wasm_target;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Set-up, tests, fixtures and benchmarks of Stethoscope.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run everything that a change must pass: format, lints, tests, docs, the wasm check, fuzzing.
+    Test(test::TestArguments),
+    /// Write a synthetic pair of checkpoints with a real model's names, shapes and shard sizes.
+    Fixture(fixture::FixtureArguments),
+    /// Measure speed and print JSON.
+    #[command(subcommand)]
+    Bench(bench::Benchmark),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().task {
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Fixture(arguments) => fixture::run(&arguments),
+        Task::Bench(benchmark) => bench::run(&benchmark),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

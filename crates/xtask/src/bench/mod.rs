@@ -1,0 +1,188 @@
+//! `cargo xtask bench`: measures the release build on a synthetic pair in the page cache and prints JSON.
+//!
+//! Nothing here passes or fails: the numbers are for people, and those that are worth keeping are saved with the machine
+//! that they were measured on.
+
+mod machine;
+mod measure;
+mod peers;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use stethoscope_core::synthetic::Shape;
+
+use crate::command::{cargo, root, run as run_command, target_directory};
+use crate::fixture::{self, FixtureArguments};
+use machine::Machine;
+use measure::{Measured, measure};
+
+/// What can be measured.
+#[derive(Subcommand)]
+pub enum Benchmark {
+    /// Bytes per second of `delta`, against a plain sum of the same bytes and against PyTorch.
+    Delta(DeltaArguments),
+    /// From the start of `inspect` to its first line, on a checkpoint of many shards.
+    Inspect(InspectArguments),
+}
+
+#[derive(Args)]
+pub struct Common {
+    /// The model whose form the checkpoints take.
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(Shape::names()))]
+    shape: Option<String>,
+    /// How often each measurement is repeated; the fastest counts.
+    #[arg(long, default_value_t = 5)]
+    runs: u32,
+    /// Keep the result under tests/benchmarks, in a folder named after the date and the machine.
+    #[arg(long)]
+    save: bool,
+    /// What to call the machine in that folder's name, if not by its processor.
+    #[arg(long, value_name = "NAME")]
+    machine: Option<String>,
+}
+
+#[derive(Args)]
+pub struct DeltaArguments {
+    #[command(flatten)]
+    common: Common,
+    /// Leave out the programs it is compared with.
+    #[arg(long)]
+    no_peers: bool,
+    /// How many bytes of each checkpoint the slow peers read.
+    #[arg(long, default_value_t = 400_000_000, value_name = "BYTES")]
+    peer_bytes: u64,
+}
+
+#[derive(Args)]
+pub struct InspectArguments {
+    #[command(flatten)]
+    common: Common,
+    /// How many shards the checkpoint has.
+    #[arg(long, default_value_t = 30)]
+    shards: usize,
+}
+
+/// Runs one benchmark.
+pub fn run(benchmark: &Benchmark) -> anyhow::Result<()> {
+    let binary = build()?;
+    let (name, common, result) = match benchmark {
+        Benchmark::Delta(arguments) => ("delta", &arguments.common, delta(arguments, &binary)?),
+        Benchmark::Inspect(arguments) => ("inspect", &arguments.common, inspect(arguments, &binary)?),
+    };
+    let machine = Machine::this()?;
+    let mut report = json!({
+        "schema": format!("stethoscope.bench.{name}/1"),
+        "date": machine::today()?,
+        "commit": machine::commit(),
+        "machine": machine,
+        "runs": common.runs,
+    });
+    for (key, value) in result {
+        report[key] = value;
+    }
+    let text = format!("{report:#}\n");
+    print!("{text}");
+    if common.save {
+        let folder = machine::today()? + "-" + &common.machine.clone().unwrap_or_else(|| machine.short_name());
+        let folder = root().join("tests/benchmarks").join(folder);
+        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        let path = folder.join(format!("{name}.json"));
+        fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        eprintln!("saved as {}", path.display());
+    }
+    Ok(())
+}
+
+/// Builds the program as users do, and says where it is.
+fn build() -> anyhow::Result<PathBuf> {
+    run_command(&mut cargo(["build", "--locked", "--release", "--package", "stethoscope-native"]))?;
+    Ok(target_directory().join("release/stethoscope"))
+}
+
+/// A pair of checkpoints, in the page cache if it fits.
+struct Pair {
+    a: PathBuf,
+    b: PathBuf,
+    shape: String,
+    /// Length of all shards of both.
+    bytes: u64,
+}
+
+impl Pair {
+    fn new(shape: &str, shards: Option<usize>) -> anyhow::Result<Self> {
+        let cut = shards.map_or_else(String::new, |shards| format!("-{shards}-shards"));
+        let folder = target_directory().join("fixtures").join(format!("{shape}{cut}"));
+        if !folder.exists() {
+            fixture::run(&FixtureArguments::new(shape, &folder, shards))?;
+        }
+        let mut pair = Self { a: folder.join("a"), b: folder.join("b"), shape: shape.into(), bytes: 0 };
+        for side in [&pair.a, &pair.b] {
+            for entry in fs::read_dir(side).with_context(|| format!("reading {}", side.display()))? {
+                let path = entry?.path();
+                if path.extension().is_some_and(|extension| extension == "safetensors") {
+                    pair.bytes += read_once(&path)?;
+                }
+            }
+        }
+        Ok(pair)
+    }
+
+    fn describe(&self) -> Value {
+        json!({ "shape": self.shape, "seed": 0, "bytes": self.bytes })
+    }
+}
+
+/// Reads a file so that it is in the page cache, and returns its length.
+fn read_once(path: &Path) -> anyhow::Result<u64> {
+    let mut file = fs::File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    std::io::copy(&mut file, &mut std::io::sink()).with_context(|| format!("reading {}", path.display()))
+}
+
+type Results = Vec<(&'static str, Value)>;
+
+fn delta(arguments: &DeltaArguments, binary: &Path) -> anyhow::Result<Results> {
+    let shape = arguments.common.shape.as_deref().unwrap_or("qwen2.5-1.5b");
+    let pair = Pair::new(shape, None)?;
+    let fastest = |options: &[&str]| -> anyhow::Result<Measured> {
+        let paths = [pair.a.as_os_str(), pair.b.as_os_str()];
+        let command: Vec<&OsStr> =
+            [OsStr::new("delta")].into_iter().chain(paths).chain(options.iter().map(OsStr::new)).collect();
+        measure(binary, &command, arguments.common.runs)
+    };
+    let norms = fastest(&["--norms-only", "--json", "-"])?;
+    let everything = fastest(&["--json", "-"])?;
+    let mut results = vec![
+        ("fixture", pair.describe()),
+        ("norms_only", norms.describe(pair.bytes)),
+        ("everything", everything.describe(pair.bytes)),
+    ];
+    if !arguments.no_peers {
+        let norm = peers::pytorch(&pair.a, &pair.b, "norm", None)?;
+        let all = peers::pytorch(&pair.a, &pair.b, "everything", Some(arguments.peer_bytes))?;
+        let ratio = |own: &Measured, peer: &Value| {
+            peer["bytes_per_second"].as_f64().map(|speed| own.bytes_per_second(pair.bytes) / speed)
+        };
+        results.push(("norms_only_to_pytorch", json!(ratio(&norms, &norm))));
+        results.push(("everything_to_pytorch", json!(ratio(&everything, &all))));
+        results.push(("pytorch", json!({ "norm": norm, "everything": all })));
+    }
+    Ok(results)
+}
+
+fn inspect(arguments: &InspectArguments, binary: &Path) -> anyhow::Result<Results> {
+    let shape = arguments.common.shape.as_deref().unwrap_or("qwen2.5-0.5b");
+    let pair = Pair::new(shape, Some(arguments.shards))?;
+    let command = ["inspect".as_ref(), pair.a.as_os_str()];
+    let measured = measure(binary, &command, arguments.common.runs)?;
+    Ok(vec![
+        ("fixture", pair.describe()),
+        ("shards", json!(arguments.shards)),
+        ("first_line_milliseconds", json!(measured.first_line.map(|seconds| seconds * 1e3))),
+        ("milliseconds", json!(measured.seconds * 1e3)),
+    ])
+}

@@ -1,0 +1,78 @@
+//! What the tasks need on the machine, and how it gets there.
+
+use anyhow::bail;
+
+use crate::command::{command, run, succeeds};
+
+/// A program, how to see that it is there, and what brings it.
+pub struct Need {
+    program: &'static str,
+    probe: &'static [&'static str],
+    source: Source,
+}
+
+/// Where a program comes from.
+enum Source {
+    /// A package of Debian and its kin.
+    Apt(&'static str),
+    /// A component of the Rust toolchain.
+    Rustup(&'static str),
+}
+
+/// Compiling C, which build scripts of dependencies may do, and linking.
+pub const C_COMPILER: Need = Need { program: "cc", probe: &["--version"], source: Source::Apt("build-essential") };
+/// `cargo fmt`.
+pub const RUSTFMT: Need = Need { program: "rustfmt", probe: &["--version"], source: Source::Rustup("rustfmt") };
+/// `cargo clippy`.
+pub const CLIPPY: Need = Need { program: "cargo-clippy", probe: &["--version"], source: Source::Rustup("clippy") };
+/// Unpacking the distribution's `rust-src`.
+pub const DPKG: Need = Need { program: "dpkg-deb", probe: &["--version"], source: Source::Apt("dpkg") };
+/// The programs that the benchmarks compare with.
+pub const PYTHON: Need =
+    Need { program: "python3", probe: &["-c", "import ensurepip, venv"], source: Source::Apt("python3-venv") };
+
+impl Need {
+    /// Makes sure that the program is there: installs it where that is possible, or says what to install.
+    pub fn ensure(&self) -> anyhow::Result<()> {
+        if self.is_there() {
+            return Ok(());
+        }
+        let remedy = match self.source {
+            Source::Apt(package) => {
+                if is_root() && succeeds(&mut command("apt-get", ["--version"])) {
+                    eprintln!("{} is missing; installing {package}", self.program);
+                    install_package(package)?;
+                }
+                format!("apt-get install {package}")
+            }
+            Source::Rustup(component) => {
+                if succeeds(&mut command("rustup", ["--version"])) {
+                    eprintln!("{} is missing; installing it", self.program);
+                    // Whether it worked shows below.
+                    let _ = run(&mut command("rustup", ["component", "add", component]));
+                }
+                format!("rustup component add {component}")
+            }
+        };
+        if !self.is_there() {
+            bail!("{} is missing; install it, on Debian with `{remedy}`, then run this again", self.program);
+        }
+        Ok(())
+    }
+
+    fn is_there(&self) -> bool {
+        succeeds(&mut command(self.program, self.probe))
+    }
+}
+
+fn install_package(package: &str) -> anyhow::Result<()> {
+    // A fresh machine has no package lists yet.
+    run(&mut command("apt-get", ["update", "--quiet", "--quiet"]))?;
+    let arguments = ["install", "--yes", "--quiet", "--quiet", "--no-install-recommends", package];
+    run(command("apt-get", arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+/// Whether packages can be installed without asking for a password.
+fn is_root() -> bool {
+    crate::command::output(&mut command("id", ["-u"])).is_ok_and(|id| id == "0")
+}

@@ -1,0 +1,150 @@
+//! `cargo xtask test`: everything a change must pass, in the order in which a mistake shows soonest.
+
+use std::time::Instant;
+
+use clap::Args;
+
+use crate::command::{cargo, command, output, root, run as run_command, succeeds};
+use crate::{needs, wasm_target};
+
+#[derive(Args)]
+pub struct TestArguments {
+    /// How long each fuzz target runs.
+    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
+    fuzz_seconds: u32,
+}
+
+/// How a stage ended, if not in an error.
+enum Outcome {
+    Passed,
+    /// Something that it needs is not there, and a change can pass without.
+    Skipped(String),
+}
+
+type StageResult = anyhow::Result<Outcome>;
+
+/// Runs every stage, stops at the first that fails, and says how long each took.
+pub fn run(arguments: &TestArguments) -> anyhow::Result<()> {
+    let stages: [(&str, &dyn Fn() -> StageResult); 9] = [
+        ("tools", &tools),
+        ("format", &format),
+        ("lints", &lints),
+        ("wasm lints", &wasm_lints),
+        ("tests", &tests),
+        ("doc tests", &doc_tests),
+        ("docs", &docs),
+        ("dependencies", &dependencies),
+        ("fuzzing", &|| fuzzing(arguments.fuzz_seconds)),
+    ];
+    let started = Instant::now();
+    let mut summary = Vec::new();
+    for (name, stage) in stages {
+        eprintln!("── {name}");
+        let stage_started = Instant::now();
+        let result = stage();
+        let seconds = stage_started.elapsed().as_secs_f64();
+        let how = match &result {
+            Ok(Outcome::Passed) => "passed".to_owned(),
+            Ok(Outcome::Skipped(reason)) => format!("skipped: {reason}"),
+            Err(_) => "FAILED".to_owned(),
+        };
+        summary.push(format!("{seconds:7.1} s  {name:<13} {how}"));
+        if let Err(error) = result {
+            print_summary(&summary, started);
+            return Err(error.context(format!("stage `{name}` failed")));
+        }
+    }
+    print_summary(&summary, started);
+    Ok(())
+}
+
+fn print_summary(summary: &[String], started: Instant) {
+    eprintln!("── summary");
+    for line in summary {
+        eprintln!("{line}");
+    }
+    eprintln!("{:7.1} s  in all", started.elapsed().as_secs_f64());
+}
+
+fn tools() -> StageResult {
+    for need in [needs::C_COMPILER, needs::RUSTFMT, needs::CLIPPY] {
+        need.ensure()?;
+    }
+    wasm_target::ensure()?;
+    Ok(Outcome::Passed)
+}
+
+fn format() -> StageResult {
+    run_command(&mut cargo(["fmt", "--all", "--", "--check"]))?;
+    if has_fuzz_targets() {
+        run_command(&mut cargo(["fmt", "--manifest-path", "tests/fuzz/Cargo.toml", "--", "--check"]))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn lints() -> StageResult {
+    run_command(&mut cargo(["clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn wasm_lints() -> StageResult {
+    let package = ["clippy", "--locked", "--package", "stethoscope-core", "--target", wasm_target::TARGET];
+    run_command(cargo(package).args(["--", "--deny", "warnings"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn tests() -> StageResult {
+    if succeeds(&mut cargo(["nextest", "--version"])) {
+        run_command(&mut cargo(["nextest", "run", "--locked", "--workspace"]))?;
+    } else {
+        run_command(&mut cargo(["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+fn doc_tests() -> StageResult {
+    run_command(&mut cargo(["test", "--locked", "--workspace", "--doc"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn docs() -> StageResult {
+    let deny = r#"build.rustdocflags=["--deny", "warnings"]"#;
+    run_command(&mut cargo(["doc", "--locked", "--workspace", "--no-deps", "--config", deny]))?;
+    Ok(Outcome::Passed)
+}
+
+fn dependencies() -> StageResult {
+    if !succeeds(&mut cargo(["deny", "--version"])) {
+        return Ok(Outcome::Skipped("cargo-deny is not installed".into()));
+    }
+    // Advisories change from day to day without any change here: `cargo deny check` looks at them too.
+    run_command(&mut cargo(["deny", "--workspace", "check", "bans", "licenses", "sources"]))?;
+    Ok(Outcome::Passed)
+}
+
+fn has_fuzz_targets() -> bool {
+    root().join("tests/fuzz/Cargo.toml").is_file()
+}
+
+fn fuzzing(seconds: u32) -> StageResult {
+    if !has_fuzz_targets() {
+        return Ok(Outcome::Skipped("there is no tests/fuzz".into()));
+    }
+    let nightly = |arguments: &[&str]| command("rustup", [&["run", "nightly", "cargo", "fuzz"], arguments].concat());
+    if !succeeds(&mut nightly(&["--version"])) {
+        return Ok(Outcome::Skipped("needs the nightly toolchain and cargo-fuzz; the bodies ran as tests".into()));
+    }
+    for target in output(&mut nightly(&["list", "--fuzz-dir", "tests/fuzz"]))?.lines() {
+        // What is found goes to the first folder, which git ignores; the seeds are kept.
+        let found = format!("tests/fuzz/corpus/{target}");
+        std::fs::create_dir_all(root().join(&found))?;
+        let seeds = format!("tests/fuzz/seeds/{target}");
+        let limit = format!("-max_total_time={seconds}");
+        let mut fuzz = nightly(&["run", "--fuzz-dir", "tests/fuzz", target, &found]);
+        if root().join(&seeds).is_dir() {
+            fuzz.arg(seeds);
+        }
+        run_command(fuzz.args(["--", &limit, "-timeout=10", "-print_final_stats=1"]))?;
+    }
+    Ok(Outcome::Passed)
+}
