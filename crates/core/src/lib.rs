@@ -14,7 +14,9 @@
 
 pub mod anatomy;
 pub mod checkpoint;
+pub mod config;
 pub mod dtype;
 pub mod region;
 pub mod report;
+pub mod selection;
 pub mod source;
