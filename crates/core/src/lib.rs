@@ -14,11 +14,13 @@
 
 pub mod anatomy;
 pub mod checkpoint;
+pub mod config;
 pub mod dtype;
 pub mod kernels;
 pub mod random;
 pub mod region;
 pub mod report;
+pub mod selection;
 pub mod source;
 pub mod statistics;
 pub mod synthetic;
