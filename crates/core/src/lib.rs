@@ -15,6 +15,8 @@
 pub mod anatomy;
 pub mod checkpoint;
 pub mod dtype;
+pub mod quoted;
 pub mod region;
 pub mod report;
+pub mod shard_header;
 pub mod source;
