@@ -19,4 +19,5 @@ pub mod quoted;
 pub mod region;
 pub mod report;
 pub mod shard_header;
+pub mod shard_index;
 pub mod source;
