@@ -13,7 +13,8 @@ use crate::dtype::Dtype;
 use crate::shard_header::ShardHeader;
 use crate::source::ByteSource;
 
-pub use error::CheckpointError;
+pub use error::{CheckpointError, ScaleShapeError};
+pub(crate) use storage::{MXFP4_GROUP, MXFP4_GROUP_BYTES};
 
 /// The files that make one checkpoint, found but not yet looked into. A target (native, web) makes this.
 pub struct CheckpointFiles {

@@ -14,6 +14,7 @@
 
 pub mod anatomy;
 pub mod checkpoint;
+pub mod dequantise;
 pub mod dtype;
 pub mod quoted;
 pub mod region;

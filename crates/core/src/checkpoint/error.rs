@@ -39,21 +39,9 @@ pub enum CheckpointError {
         Quoted(tensor)
     )]
     Duplicate { tensor: String, first: String, second: String },
-    #[error(
-        "{file}: tensor {} holds the scales of {} ({values:?} in blocks of {block:?}), but has the shape {found:?}; \
-         {expected:?} was expected, so check `weight_block_size` in config.json",
-        Quoted(scales),
-        Quoted(tensor)
-    )]
-    ScaleShape {
-        file: String,
-        scales: String,
-        tensor: String,
-        values: Vec<u64>,
-        block: [u64; 2],
-        found: Vec<u64>,
-        expected: [u64; 2],
-    },
+    /// The scales of block-scaled values are more or fewer than the blocks.
+    #[error(transparent)]
+    ScaleShape(Box<ScaleShapeError>),
     #[error(
         "{file}: tensor {} holds the scales of {}, but is {found}; F32, BF16, F16 or F8_E8M0 was expected",
         Quoted(scales),
@@ -75,4 +63,23 @@ pub enum CheckpointError {
     Mxfp4Name { file: String, blocks: String, tensor: String },
     #[error("{file}: the MXFP4 blocks {} have the shape {shape:?}, whose elements overflow", Quoted(blocks))]
     Mxfp4Overflow { file: String, blocks: String, shape: Vec<u64> },
+}
+
+/// Scales that do not fit the blocks of their values.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{file}: tensor {} holds the scales of {} ({values:?} in blocks of {block:?}), but has the shape {found:?}; \
+     {expected:?} was expected, so check `weight_block_size` in config.json",
+    Quoted(scales),
+    Quoted(tensor)
+)]
+#[expect(missing_docs, reason = "the message says it, field by field")]
+pub struct ScaleShapeError {
+    pub file: String,
+    pub scales: String,
+    pub tensor: String,
+    pub values: Vec<u64>,
+    pub block: [u64; 2],
+    pub found: Vec<u64>,
+    pub expected: [u64; 2],
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use super::storage::{MXFP4_GROUP, MXFP4_GROUP_BYTES};
-use super::{CheckpointError, Location, Storage, Tensor};
+use super::error::ScaleShapeError;
+use super::{CheckpointError, Location, MXFP4_GROUP, MXFP4_GROUP_BYTES, Storage, Tensor};
 use crate::dtype::Dtype;
 use crate::quoted::Quoted;
 use crate::shard_header::StoredTensor;
@@ -140,7 +140,7 @@ impl<'h> Joiner<'_, 'h> {
                 return Ok(None);
             }
             _ => {
-                return Err(CheckpointError::ScaleShape {
+                return Err(CheckpointError::ScaleShape(Box::new(ScaleShapeError {
                     file: scales.file.to_owned(),
                     scales: scales.tensor.name.clone(),
                     tensor: name.clone(),
@@ -148,7 +148,7 @@ impl<'h> Joiner<'_, 'h> {
                     block: self.block,
                     found: scales.tensor.shape.clone(),
                     expected,
-                });
+                })));
             }
         };
         let storage = Storage::BlockScaled {

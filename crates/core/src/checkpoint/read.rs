@@ -10,7 +10,6 @@ use super::{Checkpoint, CheckpointError, CheckpointFiles};
 use crate::quoted::Quoted;
 use crate::shard_header::ShardHeader;
 use crate::shard_index::ShardIndex;
-use crate::source::ByteSource;
 
 /// Headers that are read at the same time, where the source takes its time.
 const HEADERS_AT_ONCE: usize = 16;

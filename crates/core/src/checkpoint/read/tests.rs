@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::*;
 use crate::checkpoint::{Location, Storage, Tensor};
 use crate::dtype::Dtype;
-use crate::source::MemorySource;
+use crate::source::{ByteSource, MemorySource};
 
 type Declared<'a> = (&'a str, Dtype, &'a [u64]);
 
