@@ -1,11 +1,20 @@
 //! One model's tensors, put together from its shards.
 
-use std::collections::BTreeMap;
+mod error;
+mod quantised;
+mod read;
+mod storage;
+
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::dtype::Dtype;
+use crate::shard_header::ShardHeader;
 use crate::source::ByteSource;
+
+pub use error::{CheckpointError, ScaleShapeError};
+pub(crate) use storage::{MXFP4_GROUP, MXFP4_GROUP_BYTES};
 
 /// The files that make one checkpoint, found but not yet looked into. A target (native, web) makes this.
 pub struct CheckpointFiles {
@@ -73,4 +82,43 @@ pub struct Tensor {
     pub shape: Vec<u64>,
     /// Where and how its values are stored.
     pub storage: Storage,
+}
+
+/// A checkpoint whose headers have been read, and whose tensors can be.
+pub struct Checkpoint {
+    /// What the person called it.
+    pub reference: String,
+    /// The shards; [`Location::shard`] is an index into these.
+    pub sources: Vec<Arc<dyn ByteSource>>,
+    /// The header of every shard.
+    pub headers: Vec<ShardHeader>,
+    /// All logical tensors, by shard and offset of their values. Scales that belong to one are not listed again.
+    pub tensors: Vec<Tensor>,
+    /// `config.json`, where there is one that is JSON.
+    pub config: Option<serde_json::Value>,
+    /// Small files beside the shards, by name.
+    pub side_files: BTreeMap<String, Vec<u8>>,
+    /// What the reader found odd, for a person.
+    pub notes: Vec<String>,
+    positions: HashMap<String, usize>,
+}
+
+impl Checkpoint {
+    /// The tensor of this name.
+    pub fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(*self.positions.get(name)?)
+    }
+
+    /// Number of elements of all logical tensors; scales are not counted.
+    pub fn parameters(&self) -> u64 {
+        self.tensors.iter().fold(0, |sum, tensor| sum.saturating_add(tensor.elements()))
+    }
+}
+
+impl Tensor {
+    /// Number of logical elements.
+    pub fn elements(&self) -> u64 {
+        // The reader has checked that the product fits.
+        self.shape.iter().product()
+    }
 }

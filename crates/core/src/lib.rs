@@ -15,12 +15,16 @@
 pub mod anatomy;
 pub mod checkpoint;
 pub mod config;
+pub mod dequantise;
 pub mod dtype;
 pub mod kernels;
+pub mod quoted;
 pub mod random;
 pub mod region;
 pub mod report;
 pub mod selection;
+pub mod shard_header;
+pub mod shard_index;
 pub mod source;
 pub mod statistics;
 pub mod synthetic;
