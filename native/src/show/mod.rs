@@ -12,7 +12,7 @@
 //! [`text::printable`] (no control characters reach a terminal), and through an escape of the format it is put into.
 
 pub mod csv;
-//pub mod figures;
+pub mod figures;
 //pub mod inspect;
 mod modules;
 mod numbers;

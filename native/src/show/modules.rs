@@ -1,7 +1,9 @@
 //! What every way of showing needs to say about a module.
 
 use stethoscope_core::anatomy::{Part, Role};
-use stethoscope_core::report::{CheckpointSummary, DeltaNumbers, DeltaReport, Presence, Unpaired, UnpairedReason};
+use stethoscope_core::report::{
+    CheckpointSummary, DeltaNumbers, DeltaReport, Presence, RelativeDefinition, Unpaired, UnpairedReason,
+};
 
 use super::text::printable;
 
@@ -94,4 +96,12 @@ pub(crate) fn bytes_per_second(report: &DeltaReport) -> Option<u64> {
     let rate = report.envelope.bytes_read as f64 / report.envelope.seconds;
     // A float beyond u64 saturates, which no disk comes near.
     (rate.is_finite() && rate > 0.0).then_some(rate as u64)
+}
+
+/// A definition of relative change as a person writes it.
+pub(crate) const fn formula_text(definition: RelativeDefinition) -> &'static str {
+    match definition {
+        RelativeDefinition::Script => "(b − a)/(|a| + 1e-8)",
+        RelativeDefinition::Formula => "(b − a)/a",
+    }
 }

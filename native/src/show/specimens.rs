@@ -391,6 +391,7 @@ pub(crate) fn by_a_hair() -> DeltaReport {
         let changed = tensor.numbers.elements * 31 / 1000;
         tensor.numbers.changed = changed;
         tensor.numbers.l2_delta /= 500.0;
+        tensor.numbers.rms_delta = tensor.numbers.rms_delta.map(|rms| rms / 500.0);
         tensor.numbers.l2_relative = tensor.numbers.l2_relative.map(|change| change / 500.0);
         tensor.ulps = Some(UlpCounts {
             one: changed * 94 / 100,

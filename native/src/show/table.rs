@@ -16,7 +16,7 @@ pub fn delta(report: &DeltaReport, width: usize, color: bool) -> String {
     sides(&mut sheet, report);
     sheet.gap();
     if report.modules.is_empty() {
-        sheet.paragraph(Style::Warning, "Nothing was compared: the two checkpoints share no selected tensor.", 0);
+        sheet.paragraph(Style::Warning, "Nothing was compared: the two checkpoints share no selected tensor.", 0, 0);
     } else {
         ranking::write(&mut sheet, report);
     }
@@ -47,10 +47,10 @@ fn sides(sheet: &mut Sheet, report: &DeltaReport) {
         }
     }
     if report.select != "all" {
-        sheet.paragraph(Style::Plain, &format!("of these, {}", printable(&report.select)), 3);
+        sheet.paragraph(Style::Plain, &format!("of these, {}", printable(&report.select)), 3, 3);
     }
     if is_synthetic(&report.a) || is_synthetic(&report.b) {
-        sheet.paragraph(Style::Faint, SYNTHETIC, 0);
+        sheet.paragraph(Style::Faint, SYNTHETIC, 0, 0);
     }
 }
 

@@ -192,18 +192,16 @@ impl Sheet {
         self.text.push('\n');
     }
 
-    /// Adds a paragraph, wrapped; lines after the first start with `indent` spaces.
-    pub fn paragraph(&mut self, style: Style, text: &str, indent: usize) {
-        let indent = if indent + 10 > self.width { 0 } else { indent };
-        let first = wrap(text, self.width);
-        let Some(head) = first.first() else { return };
-        self.line(&[(style, head)]);
-        let rest = text.get(head.len()..).unwrap_or_default().trim_start_matches(' ');
-        if rest.is_empty() {
-            return;
-        }
-        let margin = " ".repeat(indent);
-        for line in wrap(rest, self.width.saturating_sub(indent)) {
+    /// Adds a paragraph, wrapped: its first line starts after `first` spaces, the others after `rest`. A percentage is not
+    /// torn from its sign.
+    pub fn paragraph(&mut self, style: Style, text: &str, first: usize, rest: usize) {
+        const TIED_SPACE: &str = "\u{A0}";
+        let roomy = first.max(rest) + 10 <= self.width;
+        let (first, rest) = if roomy { (first, rest) } else { (0, 0) };
+        let tied = text.replace(" %", &format!("{TIED_SPACE}%"));
+        for (index, line) in wrap(&tied, self.width - first.max(rest)).iter().enumerate() {
+            let margin = " ".repeat(if index == 0 { first } else { rest });
+            let line = line.replace(TIED_SPACE, " ");
             self.line(&[(style, &format!("{margin}{line}"))]);
         }
     }

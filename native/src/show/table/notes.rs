@@ -1,10 +1,10 @@
 //! What stands below the ranking: how the changes look one by one, what was left out, what differs besides the weights.
 
-use stethoscope_core::report::{DeltaReport, SettingDifference, UlpCounts};
+use stethoscope_core::report::{DeltaReport, RelativeDefinition, SettingDifference, UlpCounts};
 
 use crate::show::modules::{
-    UnpairedGroup, bytes_per_second, elements_and_changed, is_identical, is_rounding, label, setting_value,
-    unpaired_groups,
+    UnpairedGroup, bytes_per_second, elements_and_changed, formula_text, is_identical, is_rounding, label,
+    setting_value, unpaired_groups,
 };
 use crate::show::numbers::{bytes, duration, grouped, plural, share};
 use crate::show::text::{Sheet, Style, printable, shorten};
@@ -23,18 +23,30 @@ pub(super) fn write(sheet: &mut Sheet, report: &DeltaReport) {
         sheet.gap();
     }
     for note in before.into_iter().flatten() {
-        sheet.paragraph(Style::Plain, &note, 2);
+        sheet.paragraph(Style::Plain, &note, 0, 2);
+    }
+    if report.modules.iter().any(|module| module.bimodal_layers.is_some()) && !is_identical(report) {
+        sheet.gap();
+        sheet.paragraph(Style::Faint, &bimodal_legend(report.relative_definition), 0, 2);
     }
     unpaired(sheet, report);
     settings(sheet, &report.settings);
     if !report.envelope.warnings.is_empty() {
         sheet.gap();
         for warning in &report.envelope.warnings {
-            sheet.paragraph(Style::Warning, &format!("warning: {}", printable(warning)), 9);
+            sheet.paragraph(Style::Warning, &format!("warning: {}", printable(warning)), 0, 2);
         }
     }
     sheet.gap();
-    sheet.paragraph(Style::Faint, &engine(report), 0);
+    sheet.paragraph(Style::Faint, &engine(report), 0, 2);
+}
+
+fn bimodal_legend(definition: RelativeDefinition) -> String {
+    format!(
+        "bimodal: layers in which the relative changes {} of the elements that changed have two modes, with a deeper valley \
+         between them than scaling and noise of the same size would leave.",
+        formula_text(definition),
+    )
 }
 
 fn rounding_note(report: &DeltaReport) -> Option<String> {
@@ -108,7 +120,7 @@ fn unpaired(sheet: &mut Sheet, report: &DeltaReport) {
     sheet.gap();
     sheet.line(&[(Style::Strong, &format!("Not compared: {} tensor{}", grouped(count), plural(count)))]);
     for group in unpaired_groups(&report.unpaired) {
-        sheet.paragraph(Style::Plain, &unpaired_line(&group, sheet.width()), 4);
+        sheet.paragraph(Style::Plain, &unpaired_line(&group, sheet.width()), 2, 4);
     }
 }
 
@@ -130,7 +142,7 @@ fn unpaired_line(group: &UnpairedGroup<'_>, width: usize) -> String {
     if hidden > 0 {
         names.push(format!("and {} more", grouped(hidden as u64)));
     }
-    format!("  {} {}: {}", grouped(group.tensors.len() as u64), group.what, names.join(", "))
+    format!("{} {}: {}", grouped(group.tensors.len() as u64), group.what, names.join(", "))
 }
 
 fn settings(sheet: &mut Sheet, settings: &[SettingDifference]) {
@@ -146,11 +158,11 @@ fn settings(sheet: &mut Sheet, settings: &[SettingDifference]) {
         let b = shorten(&setting_value(setting.b.as_ref()), value_width);
         let file = printable(&setting.file);
         let line = match setting.key.as_str() {
-            "" if setting.a.is_none() && setting.b.is_none() => format!("  {file} as a whole"),
-            "" => format!("  {file}: {a} → {b}"),
-            key => format!("  {file} {}: {a} → {b}", shorten(&printable(key), value_width)),
+            "" if setting.a.is_none() && setting.b.is_none() => format!("{file} as a whole"),
+            "" => format!("{file}: {a} → {b}"),
+            key => format!("{file} {}: {a} → {b}", shorten(&printable(key), value_width)),
         };
-        sheet.paragraph(Style::Plain, &line, 4);
+        sheet.paragraph(Style::Plain, &line, 2, 4);
     }
     let hidden = settings.len().saturating_sub(SETTINGS_SHOWN);
     if hidden > 0 {
