@@ -16,7 +16,7 @@ pub mod figures;
 //pub mod inspect;
 mod modules;
 mod numbers;
-//pub mod page;
+pub mod page;
 pub mod table;
 pub mod text;
 

@@ -36,7 +36,7 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 pub(crate) fn significant(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
-        size if size >= 9999.5 || size < 0.00995 => format!("{value:.2e}"),
+        size if !(0.00995..9999.5).contains(&size) => format!("{value:.2e}"),
         size if size >= 99.95 => format!("{value:.0}"),
         size if size >= 9.995 => format!("{value:.1}"),
         size if size >= 0.9995 => format!("{value:.2}"),

@@ -107,7 +107,7 @@ pub fn cell(text: &str, width: usize, align: Align) -> String {
 /// A bar of `fraction` (0 to 1) of `width` columns, to an eighth of a column. What is not 0 shows at least an eighth.
 pub fn bar(fraction: f64, width: usize) -> String {
     const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
-    if !(fraction > 0.0) || width == 0 {
+    if fraction.is_nan() || fraction <= 0.0 || width == 0 {
         return String::new();
     }
     // At most width · 8, so the cast is exact.

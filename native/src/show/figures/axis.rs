@@ -52,16 +52,24 @@ impl ValueAxis {
     pub(super) fn for_values(values: impl Iterator<Item = f64> + Clone) -> Self {
         let largest = values.clone().fold(0.0, f64::max);
         let smallest = values.filter(|&value| value > 0.0).fold(f64::INFINITY, f64::min);
-        if !(largest > 0.0) || !largest.is_finite() {
-            return Self { is_log: false, low: 0.0, high: 1.0, ticks: vec![0.0, 1.0] };
-        }
-        if largest / smallest <= LINEAR_SPAN {
-            let step = step(largest, 5.0);
-            let high = largest * 1.04;
-            return Self { is_log: false, low: 0.0, high, ticks: multiples(step, 0.0, high) };
+        if largest == 0.0 || !largest.is_finite() || largest / smallest <= LINEAR_SPAN {
+            return Self::linear_to(largest);
         }
         let (low, high) = (smallest.log10() - 0.05, largest.log10() + 0.05);
         Self { is_log: true, low, high, ticks: decade_ticks(low, high) }
+    }
+
+    /// A linear axis for these values.
+    pub(super) fn linear(values: impl Iterator<Item = f64>) -> Self {
+        Self::linear_to(values.fold(0.0, f64::max))
+    }
+
+    fn linear_to(largest: f64) -> Self {
+        if largest == 0.0 || !largest.is_finite() {
+            return Self { is_log: false, low: 0.0, high: 1.0, ticks: vec![0.0, 1.0] };
+        }
+        let high = largest * 1.04;
+        Self { is_log: false, low: 0.0, high, ticks: multiples(step(largest, 5.0), 0.0, high) }
     }
 
     /// Where `value` stands; none where this axis cannot show it.

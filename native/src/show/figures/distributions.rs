@@ -2,7 +2,7 @@
 //! so that curves are told apart by their place and not by colour alone.
 
 use super::grid::{Cell, Grid, Module};
-use super::palette::{GRID, INK, SOFT_INK, amount};
+use super::palette::{GRID, INK, SOFT_INK, amount, category};
 use super::paper::{At, CONTENT_TOP, Caption, Drawn, MARGIN, Paper, SMALL, WIDTH, figure};
 use super::{Figure, FigureError};
 use crate::show::numbers::share;
@@ -204,13 +204,12 @@ fn draw_panel(paper: &Paper<'_>, panel: &Panel<'_>, row: &Row<'_>, column: usize
     paper.text(&verdict_text(panel), (left, top + 29.0), At::Start, SMALL, SOFT_INK)?;
 
     let bottom = place.ground + (panel.curves.len() as f64 - 1.0) * row.spacing;
-    paper.line(&[(place.x(0.0), top + HEADING_HEIGHT - 2.0), (place.x(0.0), bottom)], 1.0, SOFT_INK)?;
     for (index, curve) in panel.curves.iter().enumerate() {
         let ground = place.ground + index as f64 * row.spacing;
         draw_curve(paper, &Place { ground, ..place }, curve)?;
         paper.text(&curve.label, (left - 7.0, ground - 4.0), At::End, SMALL, INK)?;
     }
-    // Drawn again, faint, where filled curves have covered it.
+    paper.line(&[(place.x(0.0), top + HEADING_HEIGHT - 4.0), (place.x(0.0), bottom)], 1.0, category(0))?;
     for tick in [-1.0, -0.5, 0.0, 0.5, 1.0].map(|part| part * reach) {
         let x = place.x(tick);
         paper.line(&[(x, bottom), (x, bottom + 4.0)], 1.0, INK)?;

@@ -1,7 +1,7 @@
 //! The layer × module heat map: a row for every module, a column for every layer.
 
 use super::axis::{ValueAxis, layer_ticks};
-use super::grid::{Cell, Grid, Module, Quantity};
+use super::grid::{Cell, Grid, Module, Quantity, Sort};
 use super::palette::{INK, NOTHING, SOFT_INK, amount, ink_on};
 use super::paper::{At, CONTENT_TOP, Caption, Drawn, MARGIN, Paper, SMALL, TEXT, WIDTH, figure, text_width};
 use super::{Figure, FigureError};
@@ -41,7 +41,13 @@ impl<'a> Layout<'a> {
             .flat_map(|module| module.layers.values())
             .chain(outside.iter().map(|(_, cell)| *cell))
             .collect();
-        let scale = ValueAxis::for_values(cells.iter().filter_map(|cell| cell.value(quantity)));
+        // Gains and biases are of other sizes than matrices. They have numbers and figures of their own; the colours are for
+        // the matrices, and logarithmic only if these need it.
+        let weights =
+            rows.iter().filter(|module| module.sort == Sort::Weight).flat_map(|module| module.layers.values());
+        let is_log = ValueAxis::for_values(weights.filter_map(|cell| cell.value(quantity))).is_log;
+        let values = cells.iter().filter_map(|cell| cell.value(quantity));
+        let scale = if is_log { ValueAxis::for_values(values) } else { ValueAxis::linear(values) };
         let label_width = rows.iter().map(|module| text_width(&module.label, TEXT)).fold(60.0, f64::max);
         let left = MARGIN + label_width + 8.0;
         let column = ((WIDTH - MARGIN - left) / grid.layers.len().max(1) as f64).min(120.0);

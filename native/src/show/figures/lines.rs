@@ -36,15 +36,18 @@ struct Panel<'a> {
 pub(super) fn draw(grid: &Grid, quantity: Quantity) -> Result<Figure, FigureError> {
     let panels = panels(grid);
     let outside = grid.outside();
-    let outside_height = if outside.is_empty() { 0.0 } else { HEADING_HEIGHT + outside.len() as f64 * BAR_ROW + 12.0 };
-    let height = CONTENT_TOP + panels.iter().map(|panel| panel.height).sum::<f64>() + outside_height;
+    let outside_height = if outside.is_empty() { 0.0 } else { HEADING_HEIGHT + outside.len() as f64 * BAR_ROW };
+    let height = CONTENT_TOP + panels.iter().map(|panel| panel.height).sum::<f64>() + outside_height + 10.0;
     let (file_name, title) = match quantity {
         Quantity::Norm => ("norms.svg", "‖ΔW‖ of every module, over layers"),
         Quantity::Relative => ("relative-norms.svg", "Relative change ‖ΔW‖ / ‖W‖ of every module, over layers"),
     };
     let mut notes = Vec::new();
-    let is_log = |panel: &Panel<'_>| value_axis(panel, quantity).is_log;
-    if panels.iter().any(is_log) {
+    let hides_zeros = |panel: &Panel<'_>| {
+        let mut cells = panel.modules.iter().flat_map(|module| module.layers.values());
+        value_axis(panel, quantity).is_log && cells.any(|cell| cell.value(quantity) == Some(0.0))
+    };
+    if panels.iter().any(hides_zeros) {
         notes.push("A logarithmic axis cannot show 0: a line has a gap where nothing changed.".to_owned());
     }
     notes.extend(grid.experts_note().map(str::to_owned));

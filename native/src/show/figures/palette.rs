@@ -32,7 +32,7 @@ pub(super) fn category(index: usize) -> RGBColor {
 }
 
 /// Cividis at 17 equal steps, dark to light: perceptually uniform, and nearly the same to a reader with red-green colour
-/// blindness as to one without (Nuñez, Anderton and Renslow, PLoS ONE 13(7): e0199239, 2018).
+/// blindness as to one without (Nuñez, Anderton and Renslow, `PLoS` ONE 13(7): e0199239, 2018).
 const CIVIDIS: [(u8, u8, u8); 17] = [
     (0, 34, 78),
     (0, 46, 106),

@@ -145,7 +145,7 @@ pub(super) fn figure(
     draw: impl FnOnce(&Paper<'_>) -> Drawn,
 ) -> Result<Figure, FigureError> {
     // How many characters of a note fit: notes are prose, so an average width will do.
-    let note_columns = ((WIDTH - 2.0 * MARGIN) / (SMALL * 0.56)) as usize;
+    let note_columns = ((WIDTH - 2.0 * MARGIN) / (SMALL * 0.51)) as usize;
     let notes: Vec<String> =
         caption.notes.iter().flat_map(|note| crate::show::text::wrap(note, note_columns)).collect();
     let whole_height = height + notes.len() as f64 * NOTE_HEIGHT + MARGIN;
