@@ -13,7 +13,7 @@
 
 pub mod csv;
 pub mod figures;
-//pub mod inspect;
+pub mod inspect;
 mod modules;
 mod numbers;
 pub mod page;

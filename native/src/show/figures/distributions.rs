@@ -209,7 +209,7 @@ fn draw_panel(paper: &Paper<'_>, panel: &Panel<'_>, row: &Row<'_>, column: usize
         draw_curve(paper, &Place { ground, ..place }, curve)?;
         paper.text(&curve.label, (left - 7.0, ground - 4.0), At::End, SMALL, INK)?;
     }
-    paper.line(&[(place.x(0.0), top + HEADING_HEIGHT - 4.0), (place.x(0.0), bottom)], 1.0, category(0))?;
+    paper.line(&[(place.x(0.0), top + HEADING_HEIGHT - 4.0), (place.x(0.0), bottom)], 0.8, category(0))?;
     for tick in [-1.0, -0.5, 0.0, 0.5, 1.0].map(|part| part * reach) {
         let x = place.x(tick);
         paper.line(&[(x, bottom), (x, bottom + 4.0)], 1.0, INK)?;

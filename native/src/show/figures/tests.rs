@@ -1,64 +1,59 @@
 use std::fs;
+use std::sync::LazyLock;
 
 use super::*;
 use crate::show::specimens;
 
+/// Every specimen's figures, by its name.
+static FIGURES: LazyLock<Vec<(&str, Figure)>> = LazyLock::new(|| {
+    let figures_of = |(name, report)| all(&report).unwrap().into_iter().map(move |figure| (name, figure));
+    specimens::all().into_iter().flat_map(figures_of).collect()
+});
+
 #[test]
 fn every_figure_of_every_report_is_well_formed_and_described() {
-    for (name, report) in specimens::all() {
-        for figure in all(&report).unwrap() {
-            let document = roxmltree::Document::parse(&figure.svg)
-                .unwrap_or_else(|error| panic!("{name} {}: {error}", figure.file_name));
-            let root = document.root_element();
-            let child =
-                |tag| root.children().find(|node| node.has_tag_name(("http://www.w3.org/2000/svg", tag))).unwrap();
-            assert_eq!(child("title").text(), Some(figure.title.as_str()));
-            assert_eq!(child("desc").text(), Some(figure.description.as_str()));
-            assert!(!figure.svg.contains("NaN") && !figure.svg.contains("inf\""), "{name} {}", figure.file_name);
-        }
+    for (name, figure) in FIGURES.iter() {
+        let document = roxmltree::Document::parse(&figure.svg)
+            .unwrap_or_else(|error| panic!("{name} {}: {error}", figure.file_name));
+        let root = document.root_element();
+        let child = |tag| root.children().find(|node| node.has_tag_name(("http://www.w3.org/2000/svg", tag))).unwrap();
+        assert_eq!(child("title").text(), Some(figure.title.as_str()));
+        assert_eq!(child("desc").text(), Some(figure.description.as_str()));
+        assert!(!figure.svg.contains("NaN") && !figure.svg.contains("inf\""), "{name} {}", figure.file_name);
     }
 }
 
 #[test]
 fn no_figure_loads_or_runs_anything() {
-    for (_, report) in specimens::all() {
-        for figure in all(&report).unwrap() {
-            let document = roxmltree::Document::parse(&figure.svg).unwrap();
-            for node in document.descendants().filter(roxmltree::Node::is_element) {
-                let tag = node.tag_name().name();
-                assert!(
-                    ["svg", "title", "desc", "rect", "line", "polyline", "polygon", "circle", "text"].contains(&tag),
-                    "{tag}"
-                );
-                assert!(
-                    node.attributes()
-                        .all(|attribute| !attribute.name().contains("href") && !attribute.name().starts_with("on"))
-                );
-            }
-            assert_eq!(figure.svg.matches("://").count(), 1, "the namespace and nothing else");
+    for (_, figure) in FIGURES.iter() {
+        let document = roxmltree::Document::parse(&figure.svg).unwrap();
+        for node in document.descendants().filter(roxmltree::Node::is_element) {
+            let tag = node.tag_name().name();
+            assert!(
+                ["svg", "title", "desc", "rect", "line", "polyline", "polygon", "circle", "text"].contains(&tag),
+                "{tag}"
+            );
+            assert!(
+                node.attributes()
+                    .all(|attribute| !attribute.name().contains("href") && !attribute.name().starts_with("on"))
+            );
         }
+        assert_eq!(figure.svg.matches("://").count(), 1, "the namespace and nothing else");
     }
 }
 
 #[test]
 fn text_is_inside_the_figure_and_at_least_eleven_pixels() {
-    for (name, report) in specimens::all() {
-        for figure in all(&report).unwrap() {
-            let document = roxmltree::Document::parse(&figure.svg).unwrap();
-            let number = |node: roxmltree::Node<'_, '_>, attribute: &str| {
-                node.attribute(attribute).unwrap().parse::<f64>().unwrap()
-            };
-            let height = number(document.root_element(), "height");
-            for node in document.descendants().filter(|node| node.tag_name().name() == "text") {
-                let size = number(node, "font-size") / 10.0;
-                assert!(size >= 10.99, "{name} {}: {size}", figure.file_name);
-                let (x, y) = (number(node, "x") / 10.0, number(node, "y") / 10.0);
-                assert!(
-                    (0.0..=960.0).contains(&x) && (0.0..=height).contains(&y),
-                    "{name} {}: {x} {y}",
-                    figure.file_name
-                );
-            }
+    for (name, figure) in FIGURES.iter() {
+        let document = roxmltree::Document::parse(&figure.svg).unwrap();
+        let number =
+            |node: roxmltree::Node<'_, '_>, attribute: &str| node.attribute(attribute).unwrap().parse::<f64>().unwrap();
+        let height = number(document.root_element(), "height");
+        for node in document.descendants().filter(|node| node.tag_name().name() == "text") {
+            let size = number(node, "font-size") / 10.0;
+            assert!(size >= 10.99, "{name} {}: {size}", figure.file_name);
+            let (x, y) = (number(node, "x") / 10.0, number(node, "y") / 10.0);
+            assert!((0.0..=960.0).contains(&x) && (0.0..=height).contains(&y), "{name} {}: {x} {y}", figure.file_name);
         }
     }
 }

@@ -84,7 +84,8 @@ fn finding(report: &DeltaReport) -> String {
             percent(second.numbers.l2_relative)
         ));
     }
-    sentence
+    // A percentage is not torn from its sign.
+    sentence.replace(" %", "&nbsp;%")
 }
 
 /// What could not be compared, by reason.

@@ -1,9 +1,19 @@
 use std::fs;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use super::delta;
 use crate::show::specimens;
 use stethoscope_core::report::DeltaReport;
+
+/// Every specimen and its page.
+static PAGES: LazyLock<Vec<(&str, DeltaReport, String)>> = LazyLock::new(|| {
+    let page_of = |(name, report)| {
+        let page = delta(&report).unwrap();
+        (name, report, page)
+    };
+    specimens::all().into_iter().map(page_of).collect()
+});
 
 /// The page as XML. Its void elements are closed and its script and style left out first; everything else is written so that it is
 /// both.
@@ -14,7 +24,7 @@ fn as_xml(page: &str) -> String {
         let to = from + xml[from..].find(end).unwrap() + end.len();
         xml.replace_range(from..to, "");
     }
-    let xml = xml.replace("<br>", "<br/>").replace("<details open>", "<details open=\"\">");
+    let xml = xml.replace("&nbsp;", "&#160;").replace("<br>", "<br/>").replace("<details open>", "<details open=\"\">");
     let head_end = xml.find("</head>").unwrap();
     let head: String =
         xml[..head_end].lines().map(|line| if line.starts_with("<meta") { "\n" } else { line }).collect();
@@ -28,8 +38,8 @@ fn embedded(page: &str) -> &str {
 
 #[test]
 fn every_page_is_well_formed_with_unique_ids() {
-    for (name, report) in specimens::all() {
-        let xml = as_xml(&delta(&report).unwrap());
+    for (name, _, page) in PAGES.iter() {
+        let xml = as_xml(page);
         let document = roxmltree::Document::parse(&xml).unwrap_or_else(|error| panic!("{name}: {error}"));
         let mut ids: Vec<&str> = document.descendants().filter_map(|node| node.attribute("id")).collect();
         let count = ids.len();
@@ -44,8 +54,7 @@ fn every_page_is_well_formed_with_unique_ids() {
 
 #[test]
 fn a_page_loads_nothing() {
-    for (name, report) in specimens::all() {
-        let page = delta(&report).unwrap();
+    for (name, _, page) in PAGES.iter() {
         let figures = page.matches("<svg ").count();
         assert_eq!(page.matches("http://").count(), figures, "{name}: namespaces and nothing else");
         assert_eq!(page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count(), figures);
@@ -78,10 +87,9 @@ fn hostile_names_stay_text() {
 
 #[test]
 fn the_report_inside_the_page_is_the_report() {
-    for (name, report) in specimens::all() {
-        let page = delta(&report).unwrap();
-        let inside: serde_json::Value = serde_json::from_str(embedded(&page)).unwrap();
-        let outside: serde_json::Value = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
+    for (name, report, page) in PAGES.iter() {
+        let inside: serde_json::Value = serde_json::from_str(embedded(page)).unwrap();
+        let outside: serde_json::Value = serde_json::from_str(&serde_json::to_string(report).unwrap()).unwrap();
         assert!(inside == outside, "{name}");
     }
 }
@@ -124,7 +132,7 @@ fn pages_of_every_report_can_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let dir = std::env::var_os("STETHOSCOPE_PICTURES").map_or_else(|| folder.path().to_owned(), PathBuf::from);
     fs::create_dir_all(&dir).unwrap();
-    for (name, report) in specimens::all() {
-        fs::write(dir.join(format!("{name}.html")), delta(&report).unwrap()).unwrap();
+    for (name, _, page) in PAGES.iter() {
+        fs::write(dir.join(format!("{name}.html")), page).unwrap();
     }
 }
