@@ -1,0 +1,110 @@
+use std::fs;
+use std::sync::LazyLock;
+
+use super::*;
+use crate::show::specimens;
+
+/// Every specimen's figures, by its name.
+static FIGURES: LazyLock<Vec<(&str, Figure)>> = LazyLock::new(|| {
+    let figures_of = |(name, report)| all(&report).unwrap().into_iter().map(move |figure| (name, figure));
+    specimens::all().into_iter().flat_map(figures_of).collect()
+});
+
+#[test]
+fn every_figure_of_every_report_is_well_formed_and_described() {
+    for (name, figure) in FIGURES.iter() {
+        let document = roxmltree::Document::parse(&figure.svg)
+            .unwrap_or_else(|error| panic!("{name} {}: {error}", figure.file_name));
+        let root = document.root_element();
+        let child = |tag| root.children().find(|node| node.has_tag_name(("http://www.w3.org/2000/svg", tag))).unwrap();
+        assert_eq!(child("title").text(), Some(figure.title.as_str()));
+        assert_eq!(child("desc").text(), Some(figure.description.as_str()));
+        assert!(!figure.svg.contains("NaN") && !figure.svg.contains("inf\""), "{name} {}", figure.file_name);
+    }
+}
+
+#[test]
+fn no_figure_loads_or_runs_anything() {
+    for (_, figure) in FIGURES.iter() {
+        let document = roxmltree::Document::parse(&figure.svg).unwrap();
+        for node in document.descendants().filter(roxmltree::Node::is_element) {
+            let tag = node.tag_name().name();
+            assert!(
+                ["svg", "title", "desc", "rect", "line", "polyline", "polygon", "circle", "text"].contains(&tag),
+                "{tag}"
+            );
+            assert!(
+                node.attributes()
+                    .all(|attribute| !attribute.name().contains("href") && !attribute.name().starts_with("on"))
+            );
+        }
+        assert_eq!(figure.svg.matches("://").count(), 1, "the namespace and nothing else");
+    }
+}
+
+#[test]
+fn text_is_inside_the_figure_and_at_least_eleven_pixels() {
+    for (name, figure) in FIGURES.iter() {
+        let document = roxmltree::Document::parse(&figure.svg).unwrap();
+        let number =
+            |node: roxmltree::Node<'_, '_>, attribute: &str| node.attribute(attribute).unwrap().parse::<f64>().unwrap();
+        let height = number(document.root_element(), "height");
+        for node in document.descendants().filter(|node| node.tag_name().name() == "text") {
+            let size = number(node, "font-size") / 10.0;
+            assert!(size >= 10.99, "{name} {}: {size}", figure.file_name);
+            let (x, y) = (number(node, "x") / 10.0, number(node, "y") / 10.0);
+            assert!((0.0..=960.0).contains(&x) && (0.0..=height).contains(&y), "{name} {}: {x} {y}", figure.file_name);
+        }
+    }
+}
+
+#[test]
+fn without_distributions_there_is_no_figure_of_them() {
+    let names = |report| all(&report).unwrap().iter().map(|figure| figure.file_name).collect::<Vec<_>>();
+    let norms = ["norms.svg", "relative-norms.svg", "heat-map.svg", "relative-heat-map.svg"];
+    assert_eq!(names(specimens::norms_only()), norms);
+    assert_eq!(names(specimens::qwen2_like()).last(), Some(&"distributions.svg"));
+}
+
+#[test]
+fn a_report_with_no_modules_has_no_figures() {
+    let mut report = specimens::qwen2_like();
+    (report.modules, report.tensors) = (Vec::new(), Vec::new());
+    assert!(all(&report).unwrap().is_empty());
+}
+
+#[test]
+fn the_bimodality_verdict_is_written_in_the_panel_and_in_the_description() {
+    let figures = all(&specimens::qwen2_like()).unwrap();
+    let figure = figures.last().unwrap();
+    assert!(figure.svg.contains("bimodal in 23 of 28 layers"));
+    assert!(figure.description.contains("o_proj in 23 of 28"));
+}
+
+#[test]
+fn figures_are_written_whole_and_never_over_others_unless_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("new/folder");
+    let report = specimens::single_layer();
+    let paths = write(&report, &dir, false).unwrap();
+    assert_eq!(fs::read_dir(&dir).unwrap().count(), paths.len());
+    fs::write(&paths[0], "mine").unwrap();
+    fs::remove_file(&paths[1]).unwrap();
+    let error = write(&report, &dir, false).unwrap_err();
+    assert!(matches!(error, WriteError::Exists(_)), "{error}");
+    assert_eq!(fs::read_to_string(&paths[0]).unwrap(), "mine");
+    assert!(!paths[1].exists());
+    write(&report, &dir, true).unwrap();
+    assert!(fs::read_to_string(&paths[0]).unwrap().starts_with("<svg "));
+}
+
+/// With `STETHOSCOPE_PICTURES=DIR` everything drawn by these tests stays in DIR, for a person to look at.
+#[test]
+fn pictures_of_every_report_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = std::env::var_os("STETHOSCOPE_PICTURES").map(PathBuf::from);
+    for (name, report) in specimens::all() {
+        let dir = kept.as_deref().unwrap_or(folder.path()).join(name);
+        assert!(!write(&report, &dir, true).unwrap().is_empty());
+    }
+}
