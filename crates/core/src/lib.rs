@@ -28,3 +28,7 @@ pub mod shard_index;
 pub mod source;
 pub mod statistics;
 pub mod synthetic;
+pub mod model;
+pub mod pairing;
+pub mod plan;
+pub mod compute;

@@ -48,6 +48,21 @@ impl Region {
         runs
     }
 
+    /// From the first to the last element of this region in `within`, if there is any.
+    pub fn span(&self, within: Range<u64>) -> Option<Range<u64>> {
+        let mut span: Option<Range<u64>> = None;
+        // In pieces, so that a region of single elements does not make a long list.
+        const PIECE: u64 = 1 << 16;
+        let pieces = (within.start..within.end).step_by(PIECE as usize);
+        for start in pieces {
+            let runs = self.runs(start..within.end.min(start + PIECE));
+            if let (Some(first), Some(last)) = (runs.first(), runs.last()) {
+                span = Some(span.map_or(first.start, |span| span.start)..last.end);
+            }
+        }
+        span
+    }
+
     /// How many elements.
     pub fn elements(&self) -> u64 {
         self.boxes

@@ -17,11 +17,19 @@ pub fn add<F: Format>(a: &[u8], b: &[u8], detail: Detail, sums: &mut DeltaSums) 
     }
 }
 
-/// Adds two runs of F64 or of an integer dtype. Bins are decided on values rounded to f32.
+/// Adds two runs of F64 or of an integer dtype.
 pub fn add_encoded(dtype: Dtype, a: &[u8], b: &[u8], detail: Detail, sums: &mut DeltaSums) {
     let bytes = dtype.bytes() as usize;
-    for (a, b) in a.chunks_exact(bytes).zip(b.chunks_exact(bytes)) {
-        let (a, b) = (wide_value(dtype, a), wide_value(dtype, b));
+    let pairs = a.chunks_exact(bytes).zip(b.chunks_exact(bytes));
+    add_doubles(pairs.map(|(a, b)| (wide_value(dtype, a), wide_value(dtype, b))), detail, sums);
+}
+
+/// Adds pairs of values. Bins are decided on values rounded to f32.
+pub fn add_doubles(pairs: impl Iterator<Item = (f64, f64)>, detail: Detail, sums: &mut DeltaSums) {
+    if detail == Detail::Everything {
+        sums.relative.get_or_insert_default();
+    }
+    for (a, b) in pairs {
         add_element(a, b, sums);
         if detail == Detail::Everything && a.is_finite() && b.is_finite() {
             relative::count(a as f32, (b - a) as f32, sums.relative.get_or_insert_default());

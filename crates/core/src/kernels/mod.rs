@@ -146,6 +146,11 @@ impl Kernel {
         self.add(Dtype::F32, bytes_of(a), bytes_of(b), sums);
         sums.ulps = before;
     }
+
+    /// Adds two equally long runs of decoded values that need f64.
+    pub fn add_doubles(&mut self, a: &[f64], b: &[f64], sums: &mut DeltaSums) {
+        exact::add_doubles(a.iter().copied().zip(b.iter().copied()), self.detail, sums);
+    }
 }
 
 /// The bytes of some numbers, in the machine's order, which is little-endian wherever this program runs.

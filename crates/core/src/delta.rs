@@ -1,0 +1,209 @@
+//! Delta, the first stethoscope: which modules changed, how much, and in what way.
+
+mod rows;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::try_join_all;
+use futures_util::stream;
+
+use crate::bimodality::Judge;
+use crate::checkpoint::{Checkpoint, Location};
+use crate::compute::{Compute, Measurement, Outcome, PartOutcome, Task};
+use crate::kernels::{Detail, InstructionSet};
+use crate::model::Model;
+use crate::pairing::{Pairing, PairingError};
+use crate::plan::ReadPlan;
+use crate::report::{DeltaReport, Envelope, TensorDelta};
+use crate::selection::{Selection, SelectionError};
+use crate::settings;
+use crate::source::{Block, ReadError};
+use crate::work::{Cancelled, DeltaRequest, Event};
+
+/// Steps whose bytes are asked for before they are needed, for sources that take their time.
+const READ_AHEAD: usize = 4;
+
+/// Why a delta could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum DeltaError {
+    /// The selection is not in the selection language.
+    #[error(transparent)]
+    Selection(#[from] SelectionError),
+    /// The two checkpoints cannot be compared.
+    #[error(transparent)]
+    Pairing(#[from] PairingError),
+    /// Bytes could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Nobody listens any more.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+}
+
+/// Measures how B differs from A, telling `observe` as it goes. The caller knows the time and the command line, and fills
+/// them in.
+pub async fn delta(
+    a: &Model,
+    b: &Model,
+    request: &DeltaRequest,
+    compute: &mut dyn Compute,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<DeltaReport, DeltaError> {
+    let selection = Selection::parse(&request.select)?;
+    let pairing = Pairing::new(a, b, &selection)?;
+    let plan = ReadPlan::new(&pairing);
+    let rows = pairing.pairs.iter().map(|pair| pair.parts.len() as u64).sum();
+    observe(Event::Planned { rows, bytes: plan.bytes() }).await?;
+    let (summary_a, summary_b) = (a.summary().await?, b.summary().await?);
+
+    let detail = if request.norms_only { Detail::Norms } else { Detail::Everything };
+    let mut warnings = notes(a, b, &pairing);
+    let bytes_read = plan.bytes();
+    let measurement = Arc::new(Measurement { pairs: pairing.pairs, steps: plan.steps, detail });
+    let mut rows = RowBuilder::new(measurement.clone(), request);
+    measure(a, b, &measurement, compute, &mut rows, observe).await?;
+
+    let settings = settings::compare(&a.checkpoint.side_files, &b.checkpoint.side_files);
+    warnings.extend(settings.notes);
+    let modules = rows::modules(&rows.finished, request.relative);
+    let tensors: Vec<TensorDelta> = rows.finished.into_iter().map(|row| row.tensor).collect();
+    warnings.extend(rows::warnings(&tensors));
+    for warning in &warnings {
+        observe(Event::Warning(warning.clone())).await?;
+    }
+    Ok(DeltaReport {
+        envelope: Envelope {
+            schema: "stethoscope.delta/1".into(),
+            tool: concat!("stethoscope ", env!("CARGO_PKG_VERSION")).into(),
+            command: Vec::new(),
+            compute: compute.info(),
+            seed: None,
+            seconds: 0.0,
+            bytes_read,
+            warnings,
+        },
+        a: summary_a,
+        b: summary_b,
+        select: request.select.clone(),
+        relative_definition: request.relative,
+        tensors,
+        modules,
+        unpaired: pairing.unpaired,
+        settings: settings.differences,
+    })
+}
+
+fn notes(a: &Model, b: &Model, pairing: &Pairing) -> Vec<String> {
+    let of = |side: &str, model: &Model| -> Vec<String> {
+        model.notes.iter().map(|note| format!("{side} ({}): {note}", model.checkpoint.reference)).collect()
+    };
+    [of("A", a), of("B", b), pairing.notes.clone()].concat()
+}
+
+/// Reads every step and has it computed, several at a time; outcomes are added up in the order of the plan, so that the
+/// result does not depend on which came first.
+async fn measure(
+    a: &Model,
+    b: &Model,
+    measurement: &Arc<Measurement>,
+    compute: &mut dyn Compute,
+    rows: &mut RowBuilder,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<(), DeltaError> {
+    let mut tasks = stream::iter(0..measurement.steps.len())
+        .map(|index| async move {
+            let step = &measurement.steps[index];
+            let (a, b) = (read(&a.checkpoint, &step.a).await?, read(&b.checkpoint, &step.b).await?);
+            Ok::<_, ReadError>(Task { measurement: measurement.clone(), step: index, a, b })
+        })
+        .buffered(READ_AHEAD);
+    let mut under_way = 0;
+    let mut early = BTreeMap::new();
+    let mut bytes_done = 0;
+    loop {
+        while under_way < compute.capacity() {
+            let Some(task) = tasks.next().await else { break };
+            compute.submit(task?);
+            under_way += 1;
+        }
+        if under_way == 0 {
+            return Ok(());
+        }
+        let outcome = compute.next().await;
+        under_way -= 1;
+        bytes_done += measurement.steps[outcome.step].bytes();
+        early.insert(outcome.step, outcome);
+        while let Some(outcome) = early.remove(&rows.next_step) {
+            for row in rows.add(outcome) {
+                observe(Event::Tensor(Box::new(row))).await?;
+            }
+        }
+        observe(Event::Progress { bytes_done }).await?;
+    }
+}
+
+async fn read(checkpoint: &Checkpoint, locations: &[Location]) -> Result<Vec<Block>, ReadError> {
+    let reads = locations.iter().map(|at| checkpoint.sources[at.shard].read(at.bytes.clone()));
+    try_join_all(reads).await
+}
+
+/// A row with the sums that modules are made of.
+struct FinishedRow {
+    tensor: TensorDelta,
+    sums: crate::statistics::DeltaSums,
+}
+
+/// Adds outcomes up into rows.
+struct RowBuilder {
+    measurement: Arc<Measurement>,
+    request: DeltaRequest,
+    judge: Judge,
+    /// The step whose outcome is to be added next.
+    next_step: usize,
+    /// The parts of the pair that is being added up.
+    parts: Vec<PartOutcome>,
+    finished: Vec<FinishedRow>,
+}
+
+impl RowBuilder {
+    fn new(measurement: Arc<Measurement>, request: &DeltaRequest) -> Self {
+        let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
+        Self {
+            measurement,
+            request: request.clone(),
+            judge: Judge::new(set),
+            next_step: 0,
+            parts: Vec::new(),
+            finished: Vec::new(),
+        }
+    }
+
+    /// Adds the next step's outcome; returns the rows that are complete with it.
+    fn add(&mut self, outcome: Outcome) -> Vec<TensorDelta> {
+        if self.parts.is_empty() {
+            self.parts = outcome.parts;
+        } else {
+            for (part, more) in self.parts.iter_mut().zip(outcome.parts) {
+                part.sums += &more.sums;
+                part.anchors.extend(more.anchors);
+            }
+        }
+        let steps = &self.measurement.steps;
+        let pair = steps[self.next_step].pair;
+        self.next_step += 1;
+        if steps.get(self.next_step).is_some_and(|next| next.pair == pair) {
+            return Vec::new();
+        }
+        let pair = &self.measurement.pairs[pair];
+        let mut rows = Vec::new();
+        for (part, PartOutcome { sums, anchors }) in pair.parts.iter().zip(std::mem::take(&mut self.parts)) {
+            let bimodality = self.judge.judge(&sums, &anchors, &pair.b.storage);
+            let tensor = rows::tensor(pair, part, &sums, bimodality, self.request.relative);
+            rows.push(tensor.clone());
+            self.finished.push(FinishedRow { tensor, sums });
+        }
+        rows
+    }
+}

@@ -1,0 +1,57 @@
+//! Work as data: a long job is a [`Request`], and it answers with a stream of small [`Event`]s.
+
+use serde::{Deserialize, Serialize};
+
+use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
+
+/// A long job.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// How B differs from A; answered by [`Event::Delta`].
+    Delta(DeltaRequest),
+}
+
+/// How B differs from A.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeltaRequest {
+    /// The base, as a person names a checkpoint.
+    pub a: String,
+    /// What was made from it.
+    pub b: String,
+    /// What to measure, in the selection language.
+    pub select: String,
+    /// Which relative change the report's distributions are of.
+    pub relative: RelativeDefinition,
+    /// Leave the distributions out.
+    pub norms_only: bool,
+}
+
+/// What a job says while it runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Event {
+    /// What there is to do.
+    Planned {
+        /// Rows that the report will have.
+        rows: u64,
+        /// Bytes that will be read.
+        bytes: u64,
+    },
+    /// How far it is.
+    Progress {
+        /// Bytes of weights read so far.
+        bytes_done: u64,
+    },
+    /// Something a person should know.
+    Warning(String),
+    /// A row of the report, as soon as it is complete.
+    Tensor(Box<TensorDelta>),
+    /// The end of [`Request::Delta`].
+    Delta(Box<DeltaReport>),
+}
+
+/// Nobody listens any more: the job stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stopped")]
+pub struct Cancelled;
