@@ -1,8 +1,8 @@
 //! The paper's three figures for the user's own pair, as SVG: ‖ΔW‖ per module over layers, the layer × module heat map, and the
 //! distributions of relative change.
 //!
-//! [`grid`] gathers the report's tensors by module and layer (experts of a layer together), each figure has a module of its own,
-//! and they share a [`paper`], [`palette`] and [`axis`]. Every figure says in its `<title>` and `<desc>` what it shows, uses no
+//! `grid` gathers the report's tensors by module and layer (experts of a layer together), each figure has a module of its own,
+//! and they share a `paper`, `palette` and `axis`. Every figure says in its `<title>` and `<desc>` what it shows, uses no
 //! colour without a second mark that tells the same, and no text below 11 px at its natural width.
 
 mod axis;

@@ -1,7 +1,7 @@
 //! One self-contained page: the tables, the figures, what the numbers mean and how to get them again.
 //!
-//! It loads nothing (its policy forbids it to) and says the same with scripts off; [`SCRIPT`] only lets tables be sorted, filtered
-//! and saved. Every word that came from a checkpoint goes through [`html::text`].
+//! It loads nothing (its policy forbids it to) and says the same with scripts off; `SCRIPT` only lets tables be sorted, filtered
+//! and saved. Every word that came from a checkpoint goes through `html::text`.
 
 mod figures;
 mod html;

@@ -38,11 +38,12 @@ struct Panel<'a> {
     curves: Vec<Curve<'a>>,
 }
 
-/// The figure; none where there are no distributions.
+/// The figure; none where there are no distributions, or nothing in them because nothing changed.
 pub(super) fn draw(grid: &Grid) -> Result<Option<Figure>, FigureError> {
     let step = layer_step(grid.layers.len());
     let panels = panels(grid, step);
-    if panels.is_empty() {
+    let has_changes = |curve: &Curve<'_>| curve.cell.counts.iter().any(|&count| count > 0);
+    if !panels.iter().flat_map(|panel| &panel.curves).any(has_changes) {
         return Ok(None);
     }
     let rows: Vec<Row<'_>> = rows(&panels);
@@ -106,6 +107,8 @@ fn panels(grid: &Grid, step: usize) -> Vec<Panel<'_>> {
             panels.push(Panel { module, is_outside: true, curves });
         }
     }
+    // Low panels last, or they would leave holes between the high ones.
+    panels.sort_by_key(|panel| (panel.curves.len() == 1, panel.is_outside));
     panels
 }
 
@@ -118,11 +121,10 @@ struct Row<'a> {
 }
 
 fn rows<'a>(panels: &'a [Panel<'a>]) -> Vec<Row<'a>> {
-    let inside = panels.iter().take_while(|panel| !panel.is_outside).count();
-    let (inside, outside) = panels.split_at(inside);
-    inside
-        .chunks(PANELS_PER_ROW)
-        .chain(outside.chunks(PANELS_PER_ROW))
+    let high = panels.iter().take_while(|panel| panel.curves.len() > 1).count();
+    let (high, low) = panels.split_at(high);
+    high.chunks(PANELS_PER_ROW)
+        .chain(low.chunks(PANELS_PER_ROW))
         .map(|panels| {
             let most = panels.iter().map(|panel| panel.curves.len()).max().unwrap_or(1);
             let spacing = if most > 10 { 14.0 } else { 22.0 };
@@ -247,12 +249,7 @@ fn draw_curve(paper: &Paper<'_>, place: &Place, curve: &Curve<'_>) -> Drawn {
     let peak = counts.iter().copied().max().unwrap_or(0);
     paper.line(&[(place.left, place.ground), (place.right, place.ground)], 0.8, GRID)?;
     if peak == 0 {
-        let middle = ((place.left + place.right) / 2.0, place.ground - 8.0);
-        return if curve.label.is_empty() || place.right < place.left {
-            paper.text("no element changed", middle, At::Middle, SMALL, SOFT_INK)
-        } else {
-            Ok(())
-        };
+        return paper.text("nothing changed", (place.left + 4.0, place.ground - 7.0), At::Start, SMALL, SOFT_INK);
     }
     let points: Vec<(f64, f64)> = counts
         .iter()

@@ -5,6 +5,7 @@ use super::grid::{Cell, Grid, Module, Quantity, Sort};
 use super::palette::{INK, NOTHING, SOFT_INK, amount, ink_on};
 use super::paper::{At, CONTENT_TOP, Caption, Drawn, MARGIN, Paper, SMALL, TEXT, WIDTH, figure, text_width};
 use super::{Figure, FigureError};
+use crate::show::numbers::plural;
 
 /// Height of a row.
 const ROW: f64 = 24.0;
@@ -93,9 +94,10 @@ pub(super) fn draw(grid: &Grid, quantity: Quantity) -> Result<Figure, FigureErro
         subtitle: &grid.pair,
         notes: notes(&layout),
         description: format!(
-            "Heat map of {} modules (rows, the largest relative change over all layers first) by {} layers (columns). {}",
+            "Heat map of {} modules (rows, the largest relative change over all layers first) by {} layer{} (columns). {}",
             layout.rows.len(),
             grid.layers.len(),
+            plural(grid.layers.len() as u64),
             grid.largest_sentence(quantity),
         ),
     };
@@ -135,8 +137,16 @@ fn draw_rows(paper: &Paper<'_>, layout: &Layout<'_>) -> Drawn {
             let Some(value) = module.layers.get(layer).and_then(|cell| cell.value(layout.quantity)) else { continue };
             let left = layout.left + column as f64 * layout.column;
             let color = color_of(layout, value);
-            // A thin seam keeps neighbours apart where there is room for one.
-            let seam = if layout.column >= 8.0 { 1.0 } else { 0.0 };
+            // A thin seam keeps neighbours apart where there is room for one; where there is none, each cell reaches a little into
+            // the next, or a viewer that smooths edges would show seams.
+            let is_last = column + 1 == layout.grid.layers.len();
+            let seam = if layout.column >= 8.0 {
+                1.0
+            } else if is_last {
+                0.0
+            } else {
+                -0.5
+            };
             paper.rectangle((left, top), (layout.column - seam, ROW - 1.0), color)?;
             if layout.has_numbers() {
                 let middle = (left + (layout.column - seam) / 2.0, top + ROW / 2.0);

@@ -8,7 +8,7 @@ use super::grid::{Cell, Grid, Module, Quantity, Sort};
 use super::palette::{GRID, INK, SOFT_INK, category};
 use super::paper::{At, CONTENT_TOP, Caption, Drawn, MARGIN, Paper, SMALL, TEXT, WIDTH, figure, font, stroke, units};
 use super::{Figure, FigureError};
-use crate::show::numbers::significant;
+use crate::show::numbers::{plural, significant};
 
 /// Lines in one panel; more go into a second one.
 const LINES_PER_PANEL: usize = 16;
@@ -20,6 +20,8 @@ const AXIS_WIDTH: f64 = 70.0;
 const AXIS_HEIGHT: f64 = 42.0;
 /// Room for a panel's name.
 const HEADING_HEIGHT: f64 = 28.0;
+/// Room below a panel.
+const PANEL_GAP: f64 = 10.0;
 /// Height of a line of the legend.
 const LEGEND_ROW: f64 = 19.0;
 /// Height of a row of the bars for modules outside the blocks.
@@ -57,9 +59,10 @@ pub(super) fn draw(grid: &Grid, quantity: Quantity) -> Result<Figure, FigureErro
         subtitle: &grid.pair,
         notes,
         description: format!(
-            "Line chart over {} layers, one line for each of {} modules; weights, gains of norms and biases in panels of their own, \
+            "Line chart over {} layer{}, one line for each of {} modules; weights, gains of norms and biases in panels of their own, \
              modules outside the blocks as bars. {}",
             grid.layers.len(),
+            plural(grid.layers.len() as u64),
             panels.iter().map(|panel| panel.modules.len()).sum::<usize>(),
             grid.largest_sentence(quantity),
         ),
@@ -85,7 +88,7 @@ fn panels(grid: &Grid) -> Vec<Panel<'_>> {
         for (part, modules) in modules.chunks(modules.len().div_ceil(parts.max(1)).max(1)).enumerate() {
             let heading = if parts > 1 { format!("{name} ({} of {parts})", part + 1) } else { name.to_owned() };
             let plot_height = f64::max(plot_height, modules.len() as f64 * LEGEND_ROW);
-            let height = HEADING_HEIGHT + plot_height + AXIS_HEIGHT;
+            let height = HEADING_HEIGHT + plot_height + AXIS_HEIGHT + PANEL_GAP;
             panels.push(Panel { heading, modules: modules.to_vec(), height });
         }
     }
@@ -107,7 +110,7 @@ fn axis_name(quantity: Quantity) -> &'static str {
 fn draw_panel(paper: &Paper<'_>, grid: &Grid, panel: &Panel<'_>, quantity: Quantity, top: f64) -> Drawn {
     let axis = value_axis(panel, quantity);
     paper.bold(&panel.heading, (MARGIN, top + HEADING_HEIGHT / 2.0), At::Start, 13.0)?;
-    let (plot_top, plot_height) = (top + HEADING_HEIGHT, panel.height - HEADING_HEIGHT - AXIS_HEIGHT);
+    let (plot_top, plot_height) = (top + HEADING_HEIGHT, panel.height - HEADING_HEIGHT - AXIS_HEIGHT - PANEL_GAP);
     let chart_width = WIDTH - 2.0 * MARGIN - LEGEND_WIDTH;
     let area = paper.area.clone().shrink(
         (units(MARGIN), units(plot_top)),
@@ -232,7 +235,7 @@ fn draw_outside(paper: &Paper<'_>, outside: &[(&Module, &Cell)], quantity: Quant
         return Ok(());
     }
     paper.bold("Outside the blocks", (MARGIN, top + HEADING_HEIGHT / 2.0), At::Start, 13.0)?;
-    paper.text(axis_name(quantity), (MARGIN + 140.0, top + HEADING_HEIGHT / 2.0), At::Start, SMALL, SOFT_INK)?;
+    paper.text(axis_name(quantity), (MARGIN + 166.0, top + HEADING_HEIGHT / 2.0), At::Start, SMALL, SOFT_INK)?;
     let largest = outside.iter().filter_map(|(_, cell)| cell.value(quantity)).fold(0.0, f64::max);
     let left = MARGIN + 150.0;
     let longest = WIDTH - MARGIN - LEGEND_WIDTH - left;

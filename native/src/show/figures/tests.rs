@@ -59,10 +59,11 @@ fn text_is_inside_the_figure_and_at_least_eleven_pixels() {
 }
 
 #[test]
-fn without_distributions_there_is_no_figure_of_them() {
+fn without_distributions_or_changes_there_is_no_figure_of_them() {
     let names = |report| all(&report).unwrap().iter().map(|figure| figure.file_name).collect::<Vec<_>>();
     let norms = ["norms.svg", "relative-norms.svg", "heat-map.svg", "relative-heat-map.svg"];
     assert_eq!(names(specimens::norms_only()), norms);
+    assert_eq!(names(specimens::identical()), norms);
     assert_eq!(names(specimens::qwen2_like()).last(), Some(&"distributions.svg"));
 }
 
@@ -71,6 +72,28 @@ fn a_report_with_no_modules_has_no_figures() {
     let mut report = specimens::qwen2_like();
     (report.modules, report.tensors) = (Vec::new(), Vec::new());
     assert!(all(&report).unwrap().is_empty());
+}
+
+#[test]
+fn layers_far_apart_or_none_at_all_still_draw() {
+    let mut far = specimens::single_layer();
+    far.tensors[0].site.layer = Some(u32::MAX);
+    assert_eq!(all(&far).unwrap().len(), 5);
+    let mut outside_only = specimens::qwen2_like();
+    outside_only.tensors.retain(|tensor| tensor.site.layer.is_none());
+    outside_only.modules.retain(|module| module.peak_layer.is_none());
+    assert_eq!(all(&outside_only).unwrap().len(), 5);
+}
+
+#[test]
+fn numbers_beyond_all_bounds_still_draw() {
+    let mut report = specimens::single_layer();
+    report.tensors[0].numbers.l2_delta = f64::MAX;
+    report.tensors[1].numbers.l2_a = 0.0;
+    report.tensors[2].relative.as_mut().unwrap().counts = vec![u64::MAX; 3];
+    for figure in all(&report).unwrap() {
+        roxmltree::Document::parse(&figure.svg).unwrap();
+    }
 }
 
 #[test]

@@ -5,7 +5,8 @@ use stethoscope_core::report::{CheckpointSummary, DeltaReport, RelativeDefinitio
 use super::has_histograms;
 use super::html::{self, shell_line};
 use crate::show::modules::{
-    SYNTHETIC, bytes_per_second, formula_text, is_identical, is_synthetic, label, setting_value, unpaired_groups,
+    SYNTHETIC, bytes_per_second, formula_text, is_identical, is_rounding, is_synthetic, label, setting_value,
+    unpaired_groups,
 };
 use crate::show::numbers::{bytes, duration, grouped, parameters, percent, plural};
 
@@ -75,6 +76,9 @@ fn finding(report: &DeltaReport) -> String {
     );
     if let (Some(layer), true) = (first.peak_layer, first.layers > 1) {
         sentence.push_str(&format!(", and most of all in layer {layer} ({})", percent(first.peak_l2_relative)));
+    }
+    if is_rounding(&first.numbers) {
+        sentence.push_str(", which is no more than rounding explains");
     }
     sentence.push('.');
     if let Some(second) = report.modules.get(1) {
