@@ -1,1 +1,3 @@
 //! Everything about a machine: its files, its threads, its terminal.
+
+pub mod files;
