@@ -26,6 +26,8 @@ pub struct CheckpointFiles {
     pub index: Option<(String, Vec<u8>)>,
     /// Small files beside the shards, by name: `config.json`, `generation_config.json`, `tokenizer.json`, ….
     pub side_files: BTreeMap<String, Vec<u8>>,
+    /// What was odd about finding them, for a person.
+    pub notes: Vec<String>,
 }
 
 /// Where a stored array lies.

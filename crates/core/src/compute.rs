@@ -181,7 +181,7 @@ struct StepReader<'a> {
     scratch: &'a mut Scratch,
 }
 
-impl StepReader<'_> {
+impl<'a> StepReader<'a> {
     fn part(&mut self, part: &PairPart) -> PartOutcome {
         let mut outcome = PartOutcome::default();
         let mut anchors = AnchorPicker::new(part, self.task.measurement.detail);
@@ -248,10 +248,9 @@ impl StepReader<'_> {
         let [encoded_a, encoded_b] = self.encoded();
         let first = self.step.elements.start;
         let Scratch { values: [narrow, _], doubles: [a, b], ulps, .. } = &mut *self.scratch;
-        for (tensor, encoded, blocks, out) in [
-            (&self.pair.a, &encoded_a, &self.task.a, &mut *a),
-            (&self.pair.b, &encoded_b, &self.task.b, &mut *b),
-        ] {
+        for (tensor, encoded, blocks, out) in
+            [(&self.pair.a, &encoded_a, &self.task.a, &mut *a), (&self.pair.b, &encoded_b, &self.task.b, &mut *b)]
+        {
             if matches!(tensor.storage, Storage::Plain { dtype: Dtype::F64, .. }) {
                 let stored = |run: &Range<u64>| ((run.start - first) * 8) as usize..((run.end - first) * 8) as usize;
                 decode_runs(runs, out, |run, out| decode_into_f64(Dtype::F64, &blocks[0][stored(&run)], out));
@@ -269,11 +268,11 @@ impl StepReader<'_> {
         outcome.sums.rounding_variance += rounding_variance(runs, [&encoded_a, &encoded_b], ulps, finite);
     }
 
-    fn encoded(&self) -> [Encoded<'_>; 2] {
-        let elements = &self.step.elements;
+    fn encoded(&self) -> [Encoded<'a>; 2] {
+        let (elements, pair, task) = (&self.step.elements, self.pair, self.task);
         [
-            Encoded::new(&self.pair.a, elements.clone(), &self.task.a),
-            Encoded::new(&self.pair.b, elements.clone(), &self.task.b),
+            Encoded::new(&pair.a, elements.clone(), &task.a),
+            Encoded::new(&pair.b, elements.clone(), &task.b),
         ]
     }
 }

@@ -9,10 +9,10 @@ use futures_util::StreamExt;
 use futures_util::future::try_join_all;
 use futures_util::stream;
 
-use crate::bimodality::Judge;
-use crate::checkpoint::{Checkpoint, Location};
+use crate::bimodality;
+use crate::checkpoint::{Checkpoint, Location, Storage};
 use crate::compute::{Compute, Measurement, Outcome, PartOutcome, Task};
-use crate::kernels::{Detail, InstructionSet};
+use crate::kernels::{Detail, InstructionSet, Kernel};
 use crate::model::Model;
 use crate::pairing::{Pairing, PairingError};
 use crate::plan::ReadPlan;
@@ -159,7 +159,8 @@ struct FinishedRow {
 struct RowBuilder {
     measurement: Arc<Measurement>,
     request: DeltaRequest,
-    judge: Judge,
+    kernel: Kernel,
+    scratch: bimodality::Scratch,
     /// The step whose outcome is to be added next.
     next_step: usize,
     /// The parts of the pair that is being added up.
@@ -173,7 +174,8 @@ impl RowBuilder {
         Self {
             measurement,
             request: request.clone(),
-            judge: Judge::new(set),
+            kernel: Kernel::new(set, Detail::Everything),
+            scratch: bimodality::Scratch::default(),
             next_step: 0,
             parts: Vec::new(),
             finished: Vec::new(),
@@ -197,9 +199,14 @@ impl RowBuilder {
             return Vec::new();
         }
         let pair = &self.measurement.pairs[pair];
+        // What a scaled format rounds to depends on its scales: there the null is not rounded.
+        let rounding = match pair.b.storage {
+            Storage::Plain { dtype, .. } => Some(dtype),
+            _ => None,
+        };
         let mut rows = Vec::new();
         for (part, PartOutcome { sums, anchors }) in pair.parts.iter().zip(std::mem::take(&mut self.parts)) {
-            let bimodality = self.judge.judge(&sums, &anchors, &pair.b.storage);
+            let bimodality = bimodality::judge(&sums, &anchors, rounding, &mut self.kernel, &mut self.scratch);
             let tensor = rows::tensor(pair, part, &sums, bimodality, self.request.relative);
             rows.push(tensor.clone());
             self.finished.push(FinishedRow { tensor, sums });

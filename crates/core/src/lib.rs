@@ -13,22 +13,27 @@
 //! Everything that takes long is a [`work::Request`] answered by a stream of [`work::Event`]s.
 
 pub mod anatomy;
+pub mod bimodality;
 pub mod checkpoint;
+pub mod compute;
 pub mod config;
+pub mod delta;
 pub mod dequantise;
 pub mod dtype;
+pub mod fingerprint;
 pub mod kernels;
+pub mod model;
+pub mod pairing;
+pub mod plan;
 pub mod quoted;
 pub mod random;
 pub mod region;
 pub mod report;
 pub mod selection;
+pub mod settings;
 pub mod shard_header;
 pub mod shard_index;
 pub mod source;
 pub mod statistics;
 pub mod synthetic;
-pub mod model;
-pub mod pairing;
-pub mod plan;
-pub mod compute;
+pub mod work;

@@ -112,8 +112,8 @@ impl Pairing {
     /// Lists the selected tensors of B that A lacks. A selection that means nothing in B selects none there.
     fn add_missing_in_a(&mut self, b: &Model, selection: &Selection, counterparts: &[Option<usize>]) {
         let known: BTreeSet<usize> = counterparts.iter().flatten().copied().collect();
-        let selected: BTreeSet<usize> =
-            resolve(b, selection).map_or_else(|_| BTreeSet::new(), |found| found.sites.iter().map(|s| s.tensor).collect());
+        let selected: BTreeSet<usize> = resolve(b, selection)
+            .map_or_else(|_| BTreeSet::new(), |found| found.sites.iter().map(|s| s.tensor).collect());
         let alone = selected.difference(&known).map(|&index| missing(&b.checkpoint.tensors[index], Presence::B));
         self.unpaired.extend(alone);
     }
@@ -155,7 +155,8 @@ fn counterparts(a: &Model, b: &Model) -> Vec<Option<usize>> {
     let taken: BTreeSet<usize> = by_name.iter().flatten().copied().collect();
     // A place that two leftover tensors of one model share (which should not be) pairs neither.
     let mut places: HashMap<&[Site], Option<usize>> = HashMap::new();
-    for (index, sites) in b.sites.iter().enumerate().filter(|(index, sites)| !taken.contains(index) && is_known(sites)) {
+    for (index, sites) in b.sites.iter().enumerate().filter(|(index, sites)| !taken.contains(index) && is_known(sites))
+    {
         places.entry(sites).and_modify(|place| *place = None).or_insert(Some(index));
     }
     let mut used = BTreeSet::new();

@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn steps_cover_every_element_once_with_the_bytes_of_each_dtype() {
         let shape = [3000, 1001];
-        let plan = ReadPlan::new(&pairing(tensor(&shape, Dtype::BF16, 8), tensor(&shape, Dtype::F32, 80), vec![vec![]]));
+        let plan =
+            ReadPlan::new(&pairing(tensor(&shape, Dtype::BF16, 8), tensor(&shape, Dtype::F32, 80), vec![vec![]]));
         let mut next = 0;
         for step in &plan.steps {
             assert_eq!(step.elements.start, next);

@@ -17,7 +17,7 @@ const HEADERS_AT_ONCE: usize = 16;
 impl Checkpoint {
     /// Reads all headers and puts the tensors together; no tensor is read.
     pub async fn read(files: CheckpointFiles) -> Result<Self, CheckpointError> {
-        let CheckpointFiles { reference, shards: sources, index, side_files } = files;
+        let CheckpointFiles { reference, shards: sources, index, side_files, mut notes } = files;
         if sources.is_empty() {
             return Err(CheckpointError::NoShards { reference });
         }
@@ -28,7 +28,6 @@ impl Checkpoint {
             .await?;
         let names: Vec<&str> = sources.iter().map(|source| source.name()).collect();
 
-        let mut notes = Vec::new();
         let stored = list(&headers, &names);
         let by_name = by_name(&stored)?;
         if let Some((name, json)) = index {

@@ -93,9 +93,8 @@ pub fn warnings(rows: &[TensorDelta]) -> Vec<String> {
     let broken: Vec<&TensorDelta> =
         rows.iter().filter(|row| row.numbers.non_finite_a + row.numbers.non_finite_b > 0).collect();
     if let Some(first) = broken.first() {
-        let (a, b) = broken.iter().fold((0, 0), |(a, b), row| {
-            (a + row.numbers.non_finite_a, b + row.numbers.non_finite_b)
-        });
+        let (a, b) =
+            broken.iter().fold((0, 0), |(a, b), row| (a + row.numbers.non_finite_a, b + row.numbers.non_finite_b));
         warnings.push(format!(
             "{} hold values that are infinite or not a number ({a} in A, {b} in B; the first is {}): they are left out of \
              every sum",

@@ -20,6 +20,7 @@ fn goldens() -> Checkpoint {
         shards: vec![Arc::new(MemorySource::new("dequantise.safetensors", GOLDENS.to_vec())) as Arc<dyn ByteSource>],
         index: None,
         side_files: BTreeMap::from([("config.json".to_owned(), config.to_vec())]),
+        notes: Vec::new(),
     };
     pollster::block_on(Checkpoint::read(files)).unwrap()
 }

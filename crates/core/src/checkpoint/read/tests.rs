@@ -32,6 +32,7 @@ fn files(shards: Vec<Arc<dyn ByteSource>>, index: Option<&str>, config: &str) ->
         shards,
         index: index.map(|json| ("model.safetensors.index.json".to_owned(), json.as_bytes().to_vec())),
         side_files: BTreeMap::from([("config.json".to_owned(), config.as_bytes().to_vec())]),
+        notes: Vec::new(),
     }
 }
 

@@ -1,0 +1,111 @@
+//! Why a reference does not lead to a checkpoint.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use stethoscope_core::shard_header::ForeignFormat;
+use stethoscope_core::shard_index::ShardIndexError;
+
+/// A reference could not be opened. Each message names what was given, what was found, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say it, field by field")]
+pub enum OpenError {
+    #[error(
+        "{reference}: there is no such file or directory{}; a directory with .safetensors files, a .safetensors file, \
+         an *.index.json, or org/name for a model in the Hub's local cache was expected",
+        suggest(suggestions)
+    )]
+    Missing { reference: String, suggestions: Vec<String> },
+    #[error(
+        "{reference} is neither a path here{} nor a model in the Hub's local cache ({}); fetch it first, with \
+         `hf download {repository}{}`",
+        suggest(suggestions),
+        cache.as_deref().map_or_else(|| "which was not found: set HF_HUB_CACHE".to_owned(), |cache| cache.display().to_string()),
+        revision.as_deref().map(|revision| format!(" --revision {revision}")).unwrap_or_default()
+    )]
+    NotInCache {
+        reference: String,
+        repository: String,
+        revision: Option<String>,
+        cache: Option<PathBuf>,
+        suggestions: Vec<String>,
+    },
+    #[error(
+        "{reference}: {repository} has no snapshot of {}; it has {}, so name one of these or fetch the one you want with \
+         `hf download`",
+        revision.as_deref().unwrap_or("main"),
+        if held.is_empty() { "none".to_owned() } else { held.join(", ") }
+    )]
+    NoSnapshot { reference: String, repository: String, revision: Option<String>, held: Vec<String> },
+    #[error(
+        "{reference}: checkpoints are not read over the network yet; download the .safetensors files with their \
+         config.json, and give their directory"
+    )]
+    Url { reference: String },
+    #[error("{reference}: there is no such demonstration; demo:base or demo:reasoner was expected")]
+    Demo { reference: String },
+    #[error("{}: permission denied; make it readable for you, or run as somebody who may read it", path.display())]
+    Permission { path: PathBuf },
+    #[error("{}: it could not be {doing}", path.display())]
+    Io { path: PathBuf, doing: &'static str, source: io::Error },
+    #[error(
+        "{} is a link to {}, which is not there; the download was interrupted or cleaned up, so fetch it again",
+        path.display(),
+        target.display()
+    )]
+    BrokenLink { path: PathBuf, target: PathBuf },
+    #[error("{} is neither a file nor a directory; a regular file was expected", path.display())]
+    NotRegular { path: PathBuf },
+    #[error("{}: {format}", path.display())]
+    Foreign { path: PathBuf, format: ForeignFormat },
+    #[error(
+        "{}: this is not a checkpoint; a .safetensors file, an *.index.json, or the directory they are in was expected",
+        path.display()
+    )]
+    NotACheckpoint { path: PathBuf },
+    #[error("{}: the directory is empty; one with .safetensors files was expected", path.display())]
+    EmptyDirectory { path: PathBuf },
+    #[error(
+        "{}: the directory has no .safetensors files, only others such as {example}{}",
+        path.display(),
+        hint.as_deref().map_or_else(
+            || "; one with .safetensors files was expected".to_owned(),
+            |hint| format!("; {hint}")
+        )
+    )]
+    NoShards { path: PathBuf, example: String, hint: Option<String> },
+    #[error("{}: the directory has several indexes ({}); give the one you mean", path.display(), names.join(", "))]
+    SeveralIndexes { path: PathBuf, names: Vec<String> },
+    #[error("{}: the index has {bytes} bytes; at most {limit} were expected", path.display())]
+    LargeIndex { path: PathBuf, bytes: u64, limit: u64 },
+    #[error(transparent)]
+    Index(#[from] ShardIndexError),
+    #[error(
+        "{says} that there is a shard {}, but that file is missing{}; fetch it, or the whole checkpoint again",
+        shard.display(),
+        if *more == 0 { String::new() } else { format!(" (as are {more} more)") }
+    )]
+    MissingShard { says: String, shard: PathBuf, more: usize },
+}
+
+impl OpenError {
+    /// What went wrong while `doing` something (“opened”, “listed”) to `path`.
+    pub(super) fn from_io(path: &Path, doing: &'static str, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => Self::Permission { path },
+            io::ErrorKind::NotFound => match std::fs::read_link(&path) {
+                Ok(target) => Self::BrokenLink { path, target },
+                Err(_) => Self::Io { path, doing, source },
+            },
+            _ => Self::Io { path, doing, source },
+        }
+    }
+}
+
+fn suggest(suggestions: &[String]) -> String {
+    match suggestions {
+        [] => String::new(),
+        _ => format!(" (did you mean {}?)", suggestions.join(" or ")),
+    }
+}

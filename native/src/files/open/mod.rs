@@ -1,0 +1,212 @@
+//! From what a person typed to the files of a checkpoint.
+
+mod error;
+mod folder;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use stethoscope_core::checkpoint::CheckpointFiles;
+use stethoscope_core::settings::SIDE_FILES;
+use stethoscope_core::shard_header::ForeignFormat;
+use stethoscope_core::source::ByteSource;
+
+use super::hub_cache::{self, HubName};
+use super::similar::similar_paths;
+use super::{MappedFile, PositionedFile};
+
+pub use error::OpenError;
+
+/// Side files larger than this are not loaded. The largest tokenizers have some tens of megabytes.
+const LARGEST_SIDE_FILE: u64 = 200_000_000;
+
+/// Gives the built-in checkpoint of a `demo:NAME`, or none if there is none of that name.
+pub type DemoOpener = fn(&str) -> Option<CheckpointFiles>;
+
+/// How to open a checkpoint.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Map files into memory; else read them with positioned reads.
+    pub mmap: bool,
+    /// The folder that the Hub's tools download to.
+    pub hub_cache: Option<PathBuf>,
+    /// Where `demo:…` comes from.
+    pub demo: Option<DemoOpener>,
+}
+
+impl Default for OpenOptions {
+    /// Mapped files, the Hub cache that the environment names, and no demonstrations.
+    fn default() -> Self {
+        Self { mmap: true, hub_cache: hub_cache::default_cache(), demo: None }
+    }
+}
+
+/// Finds the files of the checkpoint that `reference` names and opens its shards; none is read further than an index
+/// and the small files.
+///
+/// A reference is a directory, a `.safetensors` file, an `*.index.json`, a repository folder of the Hub's cache,
+/// `org/name[@revision]` for a model in that cache, or `demo:NAME`. What exists as a path is one.
+pub fn open_reference(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
+    let owned = || reference.to_owned();
+    if let Some(name) = reference.strip_prefix("demo:") {
+        let demo = options.demo.and_then(|open| open(name));
+        return demo.ok_or_else(|| OpenError::Demo { reference: owned() });
+    }
+    if reference.starts_with("http://") || reference.starts_with("https://") {
+        return Err(OpenError::Url { reference: owned() });
+    }
+    let path = Path::new(reference);
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if absent(&error) && fs::symlink_metadata(path).is_err() => return open_hub(reference, options),
+        Err(error) => return Err(OpenError::from_io(path, "opened", error)),
+    };
+    if metadata.is_dir() {
+        return match hub_cache::is_repository(path) {
+            true => open_snapshot(reference, path, None, options),
+            false => open_found(reference, folder::find(path)?, options),
+        };
+    }
+    if !metadata.is_file() {
+        return Err(OpenError::NotRegular { path: path.to_owned() });
+    }
+    open_found(reference, find_from_file(path)?, options)
+}
+
+/// Whether an error says that there is nothing of that name, be it that the name cannot be one.
+fn absent(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidInput | InvalidFilename)
+}
+
+/// A reference that is not a path: a model in the Hub's cache.
+fn open_hub(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
+    let missing =
+        || OpenError::Missing { reference: reference.to_owned(), suggestions: similar_paths(Path::new(reference)) };
+    let name = HubName::parse(reference).ok_or_else(missing)?;
+    let repository = options.hub_cache.as_deref().map(|cache| name.folder(cache));
+    match repository.filter(|folder| hub_cache::is_repository(folder)) {
+        Some(folder) => open_snapshot(reference, &folder, name.revision, options),
+        // One word is rather a misspelt directory.
+        None if !name.repository.contains('/') => Err(missing()),
+        None => Err(OpenError::NotInCache {
+            reference: reference.to_owned(),
+            repository: name.repository.to_owned(),
+            revision: name.revision.map(str::to_owned),
+            cache: options.hub_cache.clone(),
+            suggestions: similar_paths(Path::new(reference)),
+        }),
+    }
+}
+
+/// A repository folder of the Hub's cache.
+fn open_snapshot(
+    reference: &str,
+    repository: &Path,
+    revision: Option<&str>,
+    options: &OpenOptions,
+) -> Result<CheckpointFiles, OpenError> {
+    let folder = hub_cache::snapshot(repository, revision).map_err(|held| OpenError::NoSnapshot {
+        reference: reference.to_owned(),
+        repository: repository.display().to_string(),
+        revision: revision.map(str::to_owned),
+        held,
+    })?;
+    open_found(reference, folder::find(&folder)?, options)
+}
+
+/// Which files make a checkpoint.
+struct Found {
+    /// Paths of the shards, sorted.
+    shards: Vec<PathBuf>,
+    /// Name and bytes of the index.
+    index: Option<(String, Vec<u8>)>,
+    /// Where the small files are.
+    side_folder: Option<PathBuf>,
+    notes: Vec<String>,
+}
+
+/// A path to a file: an index, a shard, or a mistake.
+fn find_from_file(path: &Path) -> Result<Found, OpenError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    if name.ends_with(".index.json") {
+        return folder::find_from_index(path, folder);
+    }
+    if name.ends_with(".safetensors") {
+        return Ok(folder::find_beside(path, folder));
+    }
+    match recognise(path)? {
+        Some(format) => Err(OpenError::Foreign { path: path.to_owned(), format }),
+        None => Err(OpenError::NotACheckpoint { path: path.to_owned() }),
+    }
+}
+
+/// What kind of other file this is, by its first bytes or else by its name.
+fn recognise(path: &Path) -> Result<Option<ForeignFormat>, OpenError> {
+    let failed = |error| OpenError::from_io(path, "opened", error);
+    let mut start = Vec::new();
+    File::open(path).and_then(|file| file.take(64).read_to_end(&mut start)).map_err(failed)?;
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let by_name = match extension.as_str() {
+        "gguf" => Some(ForeignFormat::Gguf),
+        "bin" | "pt" | "pth" | "ckpt" => Some(ForeignFormat::Pickle),
+        _ => None,
+    };
+    Ok(ForeignFormat::recognise(&start).or(by_name))
+}
+
+/// Opens the shards and loads the small files.
+fn open_found(reference: &str, found: Found, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
+    let Found { shards, index, side_folder, mut notes } = found;
+    let shards = shards.iter().map(|path| open_shard(path, options.mmap)).collect::<Result<_, _>>()?;
+    let side_files = side_folder.map(|folder| side_files(&folder, &mut notes)).unwrap_or_default();
+    Ok(CheckpointFiles { reference: reference.to_owned(), shards, index, side_files, notes })
+}
+
+fn open_shard(path: &Path, mmap: bool) -> Result<Arc<dyn ByteSource>, OpenError> {
+    let failed = |error| OpenError::from_io(path, "opened", error);
+    // Opening a pipe would wait for somebody to write to it.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(OpenError::NotRegular { path: path.to_owned() });
+    }
+    Ok(match mmap {
+        true => Arc::new(MappedFile::open(path).map_err(failed)?),
+        false => Arc::new(PositionedFile::open(path).map_err(failed)?),
+    })
+}
+
+/// The small files of a folder. One that cannot be had is a note: the weights can be read without it.
+fn side_files(folder: &Path, notes: &mut Vec<String>) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    for name in SIDE_FILES {
+        let path = folder.join(name);
+        let Ok(metadata) = fs::metadata(&path) else {
+            if fs::symlink_metadata(&path).is_ok() {
+                notes.push(format!("{} is not used: it is a link to nowhere", path.display()));
+            }
+            continue;
+        };
+        if !metadata.is_file() {
+            notes.push(format!("{} is not used: it is not a regular file", path.display()));
+        } else if metadata.len() > LARGEST_SIDE_FILE {
+            notes.push(format!(
+                "{} is not used: it has {} bytes, and at most {LARGEST_SIDE_FILE} were expected",
+                path.display(),
+                metadata.len()
+            ));
+        } else {
+            match fs::read(&path) {
+                Ok(bytes) => drop(files.insert((*name).to_owned(), bytes)),
+                Err(error) => notes.push(format!("{} is not used: {error}", path.display())),
+            }
+        }
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests;
