@@ -1,10 +1,12 @@
 //! `cargo xtask test`: everything a change must pass, in the order in which a mistake shows soonest.
 
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Instant;
 
 use clap::Args;
 
-use crate::command::{cargo, command, output, root, run as run_command, succeeds};
+use crate::command::{cargo, command, output, root, run as run_command, succeeds, target_directory};
 use crate::{needs, wasm_target};
 
 #[derive(Args)]
@@ -118,7 +120,7 @@ fn dependencies() -> StageResult {
         return Ok(Outcome::Skipped("cargo-deny is not installed".into()));
     }
     // Advisories change from day to day without any change here: `cargo deny check` looks at them too.
-    run_command(&mut cargo(["deny", "--workspace", "check", "bans", "licenses", "sources"]))?;
+    run_command(&mut cargo(["deny", "--workspace", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))?;
     Ok(Outcome::Passed)
 }
 
@@ -130,21 +132,45 @@ fn fuzzing(seconds: u32) -> StageResult {
     if !has_fuzz_targets() {
         return Ok(Outcome::Skipped("there is no tests/fuzz".into()));
     }
-    let nightly = |arguments: &[&str]| command("rustup", [&["run", "nightly", "cargo", "fuzz"], arguments].concat());
-    if !succeeds(&mut nightly(&["--version"])) {
-        return Ok(Outcome::Skipped("needs the nightly toolchain and cargo-fuzz; the bodies ran as tests".into()));
+    if !output(&mut command("rustup", ["toolchain", "list"])).is_ok_and(|list| list.contains("nightly")) {
+        return Ok(Outcome::Skipped("there is no nightly toolchain; the targets' bodies ran as tests".into()));
     }
-    for target in output(&mut nightly(&["list", "--fuzz-dir", "tests/fuzz"]))?.lines() {
-        // What is found goes to the first folder, which git ignores; the seeds are kept.
-        let found = format!("tests/fuzz/corpus/{target}");
-        std::fs::create_dir_all(root().join(&found))?;
-        let seeds = format!("tests/fuzz/seeds/{target}");
-        let limit = format!("-max_total_time={seconds}");
-        let mut fuzz = nightly(&["run", "--fuzz-dir", "tests/fuzz", target, &found]);
-        if root().join(&seeds).is_dir() {
-            fuzz.arg(seeds);
+    if !succeeds(&mut cargo_fuzz(&["--version"])) {
+        eprintln!("cargo-fuzz is missing; installing it under {}", tools_directory().display());
+        let install = ["install", "--locked", "--debug", "--version", "^0.13", "cargo-fuzz", "--root"];
+        if run_command(cargo(install).arg(tools_directory())).is_err() {
+            return Ok(Outcome::Skipped("cargo-fuzz is not installed; the targets' bodies ran as tests".into()));
         }
-        run_command(fuzz.args(["--", &limit, "-timeout=10", "-print_final_stats=1"]))?;
+    }
+    for target in output(&mut cargo_fuzz(&["list", "--fuzz-dir", "tests/fuzz"]))?.lines() {
+        fuzz(target, seconds)?;
     }
     Ok(Outcome::Passed)
+}
+
+fn fuzz(target: &str, seconds: u32) -> anyhow::Result<()> {
+    // What is found goes to the first folder, which git ignores; the seeds stay as they are.
+    let found = format!("tests/fuzz/corpus/{target}");
+    std::fs::create_dir_all(root().join(&found))?;
+    let mut run = cargo_fuzz(&["run", "--fuzz-dir", "tests/fuzz", target, &found]);
+    let seeds = format!("tests/fuzz/seeds/{target}");
+    if root().join(&seeds).is_dir() {
+        run.arg(seeds);
+    }
+    run_command(run.args(["--", &format!("-max_total_time={seconds}"), "-timeout=10", "-print_final_stats=1"]))
+}
+
+/// `cargo fuzz`, which needs the nightly compiler; a cargo-fuzz that was installed here is found too.
+fn cargo_fuzz(arguments: &[&str]) -> Command {
+    let before = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&before).chain([tools_directory().join("bin")]);
+    let mut fuzz = command("rustup", [&["run", "nightly", "cargo", "fuzz"], arguments].concat());
+    // A path with a separator in it cannot be one of several: then the others must do.
+    fuzz.env("PATH", std::env::join_paths(folders).unwrap_or(before));
+    fuzz
+}
+
+/// Where programs go that only the tests need.
+fn tools_directory() -> PathBuf {
+    target_directory().join("tools")
 }

@@ -53,6 +53,9 @@ pub struct DeltaArguments {
     /// Leave out the programs it is compared with.
     #[arg(long)]
     no_peers: bool,
+    /// A Python that has PyTorch and safetensors; without one, a virtual environment is made under target.
+    #[arg(long, value_name = "PROGRAM")]
+    python: Option<PathBuf>,
     /// How many bytes of each checkpoint the slow peers read.
     #[arg(long, default_value_t = 400_000_000, value_name = "BYTES")]
     peer_bytes: u64,
@@ -162,8 +165,9 @@ fn delta(arguments: &DeltaArguments, binary: &Path) -> anyhow::Result<Results> {
         ("everything", everything.describe(pair.bytes)),
     ];
     if !arguments.no_peers {
-        let norm = peers::pytorch(&pair.a, &pair.b, "norm", None)?;
-        let all = peers::pytorch(&pair.a, &pair.b, "everything", Some(arguments.peer_bytes))?;
+        let python = arguments.python.clone().map_or_else(peers::python, Ok)?;
+        let norm = peers::pytorch(&python, &pair.a, &pair.b, "norm", None)?;
+        let all = peers::pytorch(&python, &pair.a, &pair.b, "everything", Some(arguments.peer_bytes))?;
         let ratio = |own: &Measured, peer: &Value| {
             peer["bytes_per_second"].as_f64().map(|speed| own.bytes_per_second(pair.bytes) / speed)
         };

@@ -9,8 +9,7 @@ use crate::command::{command, output, root, run, succeeds, target_directory};
 use crate::needs;
 
 /// Runs the PyTorch script: `what` is `norm` or `everything`, `limit` the bytes of each checkpoint to stop after.
-pub fn pytorch(a: &Path, b: &Path, what: &str, limit: Option<u64>) -> anyhow::Result<Value> {
-    let python = python()?;
+pub fn pytorch(python: &Path, a: &Path, b: &Path, what: &str, limit: Option<u64>) -> anyhow::Result<Value> {
     let script = root().join("tests/benchmarks/peers/delta_pytorch.py");
     let mut peer = command(&python.to_string_lossy(), [script.as_os_str(), a.as_os_str(), b.as_os_str()]);
     peer.args(["--what", what]);
@@ -22,7 +21,7 @@ pub fn pytorch(a: &Path, b: &Path, what: &str, limit: Option<u64>) -> anyhow::Re
 }
 
 /// A Python with PyTorch, in a virtual environment under `target` that is made the first time.
-fn python() -> anyhow::Result<PathBuf> {
+pub fn python() -> anyhow::Result<PathBuf> {
     let environment = target_directory().join("peers");
     let python = environment.join("bin/python");
     let program = python.to_string_lossy().into_owned();
