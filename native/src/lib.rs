@@ -1,4 +1,8 @@
 //! Everything about a machine: its files, its threads, its terminal.
 
+pub mod command_line;
+pub mod engine;
 pub mod files;
+pub mod inspection;
+pub mod platform;
 pub mod show;

@@ -1,2 +1,7 @@
 //! The `stethoscope` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stethoscope_native::command_line::run()
+}

@@ -270,10 +270,7 @@ impl<'a> StepReader<'a> {
 
     fn encoded(&self) -> [Encoded<'a>; 2] {
         let (elements, pair, task) = (&self.step.elements, self.pair, self.task);
-        [
-            Encoded::new(&pair.a, elements.clone(), &task.a),
-            Encoded::new(&pair.b, elements.clone(), &task.b),
-        ]
+        [Encoded::new(&pair.a, elements.clone(), &task.a), Encoded::new(&pair.b, elements.clone(), &task.b)]
     }
 }
 

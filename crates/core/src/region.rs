@@ -65,19 +65,18 @@ impl Region {
 
     /// How many elements.
     pub fn elements(&self) -> u64 {
-        self.boxes
-            .iter()
-            .map(|slices| {
-                self.shape
-                    .iter()
-                    .enumerate()
-                    .map(|(axis, &dimension)| {
-                        axis_runs(axis, dimension, slices, 0..dimension).iter().map(length).sum::<u64>()
-                    })
-                    .product::<u64>()
-            })
-            .sum()
+        self.boxes.iter().map(|slices| box_shape(&self.shape, slices).iter().product::<u64>()).sum()
     }
+
+    /// How many indices of each axis are in the first box: the shape of the tensor that this would be on its own.
+    pub fn dimensions(&self) -> Vec<u64> {
+        self.boxes.first().map_or_else(Vec::new, |slices| box_shape(&self.shape, slices))
+    }
+}
+
+fn box_shape(shape: &[u64], slices: &[Slice]) -> Vec<u64> {
+    let indices = |(axis, &dimension)| axis_runs(axis, dimension, slices, 0..dimension).iter().map(length).sum();
+    shape.iter().enumerate().map(indices).collect()
 }
 
 fn length(run: &Range<u64>) -> u64 {

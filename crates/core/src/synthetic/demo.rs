@@ -34,7 +34,13 @@ pub fn demo(reference: &str) -> Option<CheckpointFiles> {
         ("config.json".into(), plan.shape.config()),
         ("generation_config.json".into(), plan.shape.generation_config(side)),
     ]);
-    Some(CheckpointFiles { reference: reference.into(), shards: shards.collect(), index, side_files, notes: Vec::new() })
+    Some(CheckpointFiles {
+        reference: reference.into(),
+        shards: shards.collect(),
+        index,
+        side_files,
+        notes: Vec::new(),
+    })
 }
 
 /// A whole file.

@@ -51,8 +51,8 @@ impl Default for OpenOptions {
 /// `org/name[@revision]` for a model in that cache, or `demo:NAME`. What exists as a path is one.
 pub fn open_reference(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
     let owned = || reference.to_owned();
-    if let Some(name) = reference.strip_prefix("demo:") {
-        let demo = options.demo.and_then(|open| open(name));
+    if reference.starts_with("demo:") {
+        let demo = options.demo.and_then(|open| open(reference));
         return demo.ok_or_else(|| OpenError::Demo { reference: owned() });
     }
     if reference.starts_with("http://") || reference.starts_with("https://") {

@@ -1,0 +1,70 @@
+//! `stethoscope ceiling A B`: how fast this machine can read the bytes that `delta` reads, doing next to nothing with them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use serde_json::json;
+use stethoscope_core::delta::DeltaError;
+use stethoscope_core::model::Model;
+use stethoscope_core::pairing::Pairing;
+use stethoscope_core::plan::ReadPlan;
+use stethoscope_core::selection::Selection;
+
+use super::output::Destination;
+use super::{Failure, Reading};
+use crate::platform::JobError;
+
+/// What is asked.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The base.
+    a: String,
+    /// The model made from it.
+    b: String,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+/// Reads the steps of `delta` on all cores and sums their bytes as u64.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let platform = arguments.reading.platform();
+    let start = Instant::now();
+    let open = |reference: &str| pollster::block_on(platform.open(reference));
+    let (a, b) = (open(&arguments.a)?, open(&arguments.b)?);
+    let selection = Selection::parse("all").map_err(|error| JobError::from(DeltaError::from(error)))?;
+    let pairing = Pairing::new(&a, &b, &selection).map_err(|error| JobError::from(DeltaError::from(error)))?;
+    let plan = ReadPlan::new(&pairing);
+    let next = AtomicUsize::new(0);
+    let sums = thread::scope(|scope| {
+        let workers: Vec<_> = (0..platform.threads).map(|_| scope.spawn(|| sum(&a, &b, &plan, &next))).collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    let sum = Result::<Vec<u64>, DeltaError>::map(sums, |sums| sums.into_iter().fold(0, u64::wrapping_add));
+    let sum = sum.map_err(JobError::from)?;
+    let report = json!({
+        "bytes_read": plan.bytes(),
+        "seconds": start.elapsed().as_secs_f64(),
+        "threads": platform.threads,
+        "sum": sum,
+    });
+    Ok(Destination::Standard.write(format!("{report}\n").as_bytes())?)
+}
+
+fn sum(a: &Model, b: &Model, plan: &ReadPlan, next: &AtomicUsize) -> Result<u64, DeltaError> {
+    let mut sum = 0_u64;
+    while let Some(step) = plan.steps.get(next.fetch_add(1, Ordering::Relaxed)) {
+        for (model, locations) in [(a, &step.a), (b, &step.b)] {
+            for at in locations {
+                let block = pollster::block_on(model.checkpoint.sources[at.shard].read(at.bytes.clone()))?;
+                for word in block.as_chunks::<8>().0 {
+                    sum = sum.wrapping_add(u64::from_le_bytes(*word));
+                }
+            }
+        }
+    }
+    Ok(sum)
+}

@@ -1,0 +1,111 @@
+//! `stethoscope delta A B`.
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use stethoscope_core::report::{DeltaReport, RelativeDefinition};
+use stethoscope_core::work::{DeltaRequest, Request};
+
+use super::output::{Destination, OutputError};
+use super::{Failure, Reading, progress, words};
+use crate::show;
+
+/// What `delta` is asked.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The base.
+    a: String,
+    /// The model made from it.
+    b: String,
+    /// What to measure, such as `o_proj & layers 5..30 + norm`.
+    #[arg(long, default_value = "all", value_name = "SELECTION")]
+    select: String,
+    /// Which relative change is drawn: the published script's, (b - a) / (|a| + 1e-8), or the paper's, (b - a) / a.
+    #[arg(long, value_enum, default_value_t)]
+    relative: Relative,
+    /// Leave out the distributions of relative change; several times faster.
+    #[arg(long)]
+    norms_only: bool,
+    #[command(flatten)]
+    reading: Reading,
+    /// Threads that compute [default: all cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Write the report as JSON to a file, or to standard output instead of the table (-).
+    #[arg(long, value_name = "FILE|-")]
+    json: Option<Destination>,
+    /// Write a row for every tensor as CSV.
+    #[arg(long, value_name = "FILE|-")]
+    csv: Option<Destination>,
+    /// Write one self-contained page with the table and the figures.
+    #[arg(long, value_name = "FILE")]
+    html: Option<Destination>,
+    /// Write the figures alone, as SVG files in a directory.
+    #[arg(long, value_name = "DIR")]
+    svg: Option<PathBuf>,
+    /// Overwrite files that exist.
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum Relative {
+    #[default]
+    Script,
+    Formula,
+}
+
+/// Measures, shows and writes.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    for destination in arguments.destinations() {
+        destination.check(arguments.force)?;
+    }
+    let mut platform = arguments.reading.platform();
+    if let Some(threads) = arguments.threads {
+        platform.threads = threads.into();
+    }
+    let request = DeltaRequest {
+        a: arguments.a.clone(),
+        b: arguments.b.clone(),
+        select: arguments.select.clone(),
+        relative: match arguments.relative {
+            Relative::Script => RelativeDefinition::Script,
+            Relative::Formula => RelativeDefinition::Formula,
+        },
+        norms_only: arguments.norms_only,
+    };
+    let mut report = progress::follow(platform.run(Request::Delta(request)))?;
+    report.envelope.command = words();
+    Ok(arguments.write(&report)?)
+}
+
+impl Arguments {
+    fn destinations(&self) -> impl Iterator<Item = &Destination> {
+        [&self.json, &self.csv, &self.html].into_iter().flatten()
+    }
+
+    fn write(&self, report: &DeltaReport) -> Result<(), OutputError> {
+        if let Some(destination) = &self.json {
+            let mut json = serde_json::to_vec_pretty(report).map_err(|error| OutputError::Drawing(error.into()))?;
+            json.push(b'\n');
+            destination.write(&json)?;
+        }
+        if let Some(destination) = &self.csv {
+            let mut csv = Vec::new();
+            show::csv::delta(report, &mut csv).map_err(|error| OutputError::Drawing(error.into()))?;
+            destination.write(&csv)?;
+        }
+        if let Some(destination) = &self.html {
+            let page = show::page::delta(report).map_err(|error| OutputError::Drawing(error.into()))?;
+            destination.write(page.as_bytes())?;
+        }
+        if let Some(folder) = &self.svg {
+            show::figures::write(report, folder, self.force).map_err(|error| OutputError::Drawing(error.into()))?;
+        }
+        if self.destinations().all(|destination| *destination != Destination::Standard) {
+            let (width, color) = show::terminal();
+            Destination::Standard.write(show::table::delta(report, width, color).as_bytes())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,102 @@
+//! The command line: what can be asked, and how the answer leaves.
+
+mod ceiling;
+mod delta;
+mod inspect;
+mod output;
+mod progress;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use stethoscope_core::delta::DeltaError;
+
+use crate::platform::{JobError, Platform};
+use output::OutputError;
+
+/// Listen to a neural network's checkpoints.
+#[derive(Parser)]
+#[command(name = "stethoscope", version, max_term_width = 100)]
+#[command(
+    after_help = "A checkpoint is a directory, a .safetensors file, an *.index.json, org/name[@revision] from the \
+local Hub cache, or one of the built-in synthetic pair, demo:base and demo:reasoner.\nTry: stethoscope delta demo:base \
+demo:reasoner"
+)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// What a checkpoint is made of: family, modules, shapes, dtypes, and what is odd.
+    Inspect(inspect::Arguments),
+    /// Which modules of B changed from A, how much and in what way.
+    Delta(delta::Arguments),
+    /// Sum the bytes that delta would read as 64-bit integers, and print how long it took: the ceiling for benchmarks.
+    #[command(hide = true)]
+    Ceiling(ceiling::Arguments),
+}
+
+/// How checkpoints are read, whatever is asked of them.
+#[derive(Args)]
+struct Reading {
+    /// Read files in pieces instead of mapping them into memory (better on network filesystems).
+    #[arg(long)]
+    no_mmap: bool,
+    /// A family table of your own, which names the modules (TOML).
+    #[arg(long, value_name = "FILE")]
+    anatomy: Option<PathBuf>,
+}
+
+impl Reading {
+    fn platform(&self) -> Platform {
+        Platform { mmap: !self.no_mmap, anatomy: self.anatomy.clone(), ..Platform::default() }
+    }
+}
+
+/// Why a command did not end well.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Job(#[from] JobError),
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    #[error("stopped by Ctrl-C; nothing was written")]
+    Interrupted,
+}
+
+impl Failure {
+    /// 1 for what went wrong, 2 for what was asked wrongly, 130 for Ctrl-C.
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Job(JobError::Delta(DeltaError::Selection(_))) | Self::Output(OutputError::Exists { .. }) => 2,
+            Self::Job(_) | Self::Output(_) => 1,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+/// Does what the command line of this process asks.
+pub fn run() -> ExitCode {
+    let command = CommandLine::parse().command;
+    let result = match command {
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Delta(arguments) => delta::run(&arguments),
+        Command::Ceiling(arguments) => ceiling::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let code = failure.exit_code();
+            eprintln!("error: {:#}", anyhow::Error::from(failure));
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// This process's command line, for the report.
+fn words() -> Vec<String> {
+    std::env::args().collect()
+}

@@ -1,0 +1,52 @@
+//! Listening to a job: a progress bar on a terminal, its warnings, and Ctrl-C.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use stethoscope_core::report::DeltaReport;
+use stethoscope_core::work::Event;
+
+use super::Failure;
+use crate::platform::Job;
+
+/// How long Ctrl-C may wait to be noticed.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Follows a job to its end and returns its report.
+pub fn follow(job: Job) -> Result<DeltaReport, Failure> {
+    // Where no handler can be set, Ctrl-C ends the process as it always does.
+    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    let bar = bar();
+    let mut report = None;
+    loop {
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            bar.finish_and_clear();
+            // How it ended does not matter any more.
+            let _ = job.finish();
+            return Err(Failure::Interrupted);
+        }
+        match job.events.recv_timeout(PATIENCE) {
+            Ok(Event::Planned { bytes, .. }) => bar.set_length(bytes),
+            Ok(Event::Progress { bytes_done }) => bar.set_position(bytes_done),
+            // Both are in the report, which is shown whole.
+            Ok(Event::Warning(_) | Event::Tensor(_)) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Event::Delta(done)) => report = Some(*done),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    bar.finish_and_clear();
+    job.finish()?;
+    Ok(report.expect("a job that ends without an error has sent its report"))
+}
+
+/// A bar with speed and time left on standard error; hidden where that is not a terminal.
+fn bar() -> ProgressBar {
+    let style = "{bar:30} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
+    let bar = ProgressBar::new(0);
+    bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}

@@ -1,0 +1,87 @@
+//! The CPU engine of a workstation: a thread for every core, each with kernels of its own.
+
+use std::future::{Future, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::Pin;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use stethoscope_core::compute::{Compute, Outcome, Task, Worker};
+use stethoscope_core::kernels::InstructionSet;
+use stethoscope_core::report::ComputeInfo;
+
+/// Tasks under way for each thread: one that is computed and one that waits for it.
+const TASKS_PER_THREAD: usize = 2;
+
+/// Computes tasks on several threads, in any order.
+pub struct ThreadedCompute {
+    set: InstructionSet,
+    threads: Vec<JoinHandle<()>>,
+    /// Dropped first, which ends the threads.
+    tasks: Option<Sender<Task>>,
+    outcomes: Receiver<thread::Result<Outcome>>,
+}
+
+impl ThreadedCompute {
+    /// An engine of `threads` threads (at least one) with the best kernels of this machine.
+    pub fn new(threads: usize) -> Self {
+        let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
+        let (tasks, queue) = channel();
+        let queue = Arc::new(Mutex::new(queue));
+        let (answer, outcomes) = channel();
+        let threads = (0..threads.max(1))
+            .map(|_| {
+                let (queue, answer) = (Arc::clone(&queue), answer.clone());
+                thread::spawn(move || work(set, &queue, &answer))
+            })
+            .collect();
+        Self { set, threads, tasks: Some(tasks), outcomes }
+    }
+}
+
+/// Takes tasks until there are no more. A panic is handed to whoever waits for the outcome.
+fn work(set: InstructionSet, queue: &Mutex<Receiver<Task>>, answer: &Sender<thread::Result<Outcome>>) {
+    let mut worker = Worker::new(set);
+    loop {
+        let task = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(task) = task else { return };
+        let outcome = catch_unwind(AssertUnwindSafe(|| worker.run(&task)));
+        if answer.send(outcome).is_err() {
+            return;
+        }
+    }
+}
+
+impl Compute for ThreadedCompute {
+    fn info(&self) -> ComputeInfo {
+        ComputeInfo { backend: "cpu".into(), adapter: self.set.name().into(), threads: self.threads.len() }
+    }
+
+    fn capacity(&self) -> usize {
+        self.threads.len() * TASKS_PER_THREAD
+    }
+
+    fn submit(&mut self, task: Task) {
+        let tasks = self.tasks.as_ref().expect("taken away only when dropped");
+        tasks.send(task).expect("the threads live as long as this");
+    }
+
+    /// Blocks the calling thread, which is a job's own.
+    fn next(&mut self) -> Pin<Box<dyn Future<Output = Outcome> + '_>> {
+        match self.outcomes.recv().expect("the threads live as long as this") {
+            Ok(outcome) => Box::pin(ready(outcome)),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for ThreadedCompute {
+    fn drop(&mut self) {
+        self.tasks = None;
+        for thread in self.threads.drain(..) {
+            // A panic in a task was caught and told already.
+            let _ = thread.join();
+        }
+    }
+}

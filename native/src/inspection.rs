@@ -1,0 +1,139 @@
+//! What a checkpoint is made of, from its headers and its configuration.
+
+use std::collections::{BTreeMap, HashMap};
+
+use stethoscope_core::anatomy::{Part, Role, Site};
+use stethoscope_core::checkpoint::Tensor;
+use stethoscope_core::model::Model;
+use stethoscope_core::region::Region;
+use stethoscope_core::report::{ComputeInfo, Envelope};
+
+use crate::show::inspect::{ConfigFact, FileSummary, Inspection, ModuleSummary};
+
+/// What a person asks of a configuration, in the order to be shown, by the names that families give it.
+const FACTS: [&str; 12] = [
+    "hidden_size",
+    "n_embd",
+    "d_model",
+    "num_attention_heads",
+    "n_head",
+    "num_key_value_heads",
+    "intermediate_size",
+    "num_local_experts",
+    "num_experts",
+    "n_routed_experts",
+    "vocab_size",
+    "tie_word_embeddings",
+];
+
+/// Collects what the headers say of a model.
+pub fn inspect(model: &Model) -> Inspection {
+    let checkpoint = &model.checkpoint;
+    let headers_bytes = checkpoint.headers.iter().map(|header| header.header_bytes).sum();
+    Inspection {
+        envelope: Envelope {
+            schema: "stethoscope.inspect/1".into(),
+            tool: concat!("stethoscope ", env!("CARGO_PKG_VERSION")).into(),
+            command: Vec::new(),
+            compute: ComputeInfo { backend: "cpu".into(), adapter: "none".into(), threads: 1 },
+            seed: None,
+            seconds: 0.0,
+            bytes_read: headers_bytes,
+            warnings: Vec::new(),
+        },
+        reference: checkpoint.reference.clone(),
+        family: model.anatomy.name().to_owned(),
+        architecture: architecture(model),
+        layers: model.layers(),
+        parameters: checkpoint.parameters(),
+        bytes: checkpoint.tensors.iter().map(|tensor| tensor.storage.stored_bytes()).sum(),
+        files: checkpoint
+            .sources
+            .iter()
+            .zip(&checkpoint.headers)
+            .map(|(source, header)| FileSummary {
+                name: source.name().rsplit('/').next().unwrap_or_default().to_owned(),
+                bytes: source.length(),
+                tensors: header.tensors.len() as u64,
+            })
+            .collect(),
+        config: facts(model),
+        modules: modules(model),
+        oddities: model.notes.clone(),
+    }
+}
+
+fn architecture(model: &Model) -> Option<String> {
+    let architectures = model.checkpoint.config.as_ref()?.get("architectures")?.as_array()?;
+    let names: Vec<&str> = architectures.iter().filter_map(serde_json::Value::as_str).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+fn facts(model: &Model) -> Vec<ConfigFact> {
+    let Some(config) = &model.checkpoint.config else { return Vec::new() };
+    let text = config.get("text_config");
+    let find = |key: &str| {
+        let nested = text.and_then(|text| text.get(key)).map(|value| (format!("text_config.{key}"), value));
+        config.get(key).map(|value| (key.to_owned(), value)).or(nested)
+    };
+    FACTS.iter().filter_map(|key| find(key)).map(|(key, value)| ConfigFact { key, value: value.clone() }).collect()
+}
+
+/// What is collected of one (role, part).
+#[derive(Default)]
+struct Module {
+    tensors: u64,
+    parameters: u64,
+    bytes: u64,
+    dtypes: HashMap<&'static str, u64>,
+    shapes: HashMap<Vec<u64>, u64>,
+}
+
+fn modules(model: &Model) -> Vec<ModuleSummary> {
+    let mut modules: BTreeMap<(&Role, &Part), Module> = BTreeMap::new();
+    // In the order in which the checkpoint first mentions them.
+    let mut order = Vec::new();
+    for (tensor, sites) in model.checkpoint.tensors.iter().zip(&model.sites) {
+        for site in sites {
+            let key = (&site.role, &site.part);
+            if !modules.contains_key(&key) {
+                order.push(key);
+            }
+            modules.entry(key).or_default().add(tensor, site);
+        }
+    }
+    order.into_iter().filter_map(|key| modules.remove(&key).map(|module| module.summary(key))).collect()
+}
+
+impl Module {
+    fn add(&mut self, tensor: &Tensor, site: &Site) {
+        let shape = Region::new(&tensor.shape, vec![site.slice.clone()]).dimensions();
+        let parameters: u64 = shape.iter().product();
+        let whole = tensor.elements().max(1);
+        self.tensors += 1;
+        self.parameters += parameters;
+        let share = u128::from(tensor.storage.stored_bytes()) * u128::from(parameters) / u128::from(whole);
+        self.bytes += u64::try_from(share).unwrap_or(u64::MAX);
+        *self.dtypes.entry(tensor.storage.format_name()).or_default() += 1;
+        *self.shapes.entry(shape).or_default() += 1;
+    }
+
+    fn summary(self, (role, part): (&Role, &Part)) -> ModuleSummary {
+        ModuleSummary {
+            role: role.clone(),
+            part: part.clone(),
+            tensors: self.tensors,
+            dtypes: most_frequent(self.dtypes).into_iter().map(str::to_owned).collect(),
+            shapes: most_frequent(self.shapes),
+            parameters: self.parameters,
+            bytes: self.bytes,
+        }
+    }
+}
+
+/// The keys, by falling count, ties in their own order.
+fn most_frequent<K: Ord>(counts: HashMap<K, u64>) -> Vec<K> {
+    let mut counts: Vec<(K, u64)> = counts.into_iter().collect();
+    counts.sort_by(|(key, count), (other, more)| more.cmp(count).then_with(|| key.cmp(other)));
+    counts.into_iter().map(|(key, _)| key).collect()
+}

@@ -1,0 +1,120 @@
+//! Running requests on this machine: a job has a thread of its own and answers with events.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use stethoscope_core::anatomy::{Anatomy, AnatomyError};
+use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
+use stethoscope_core::delta::{DeltaError, delta};
+use stethoscope_core::model::Model;
+use stethoscope_core::synthetic;
+use stethoscope_core::work::{Cancelled, Event, Request};
+
+use crate::engine::ThreadedCompute;
+use crate::files::{OpenError, OpenOptions, open_reference};
+
+/// Events that may wait for whoever listens.
+const EVENTS_WAITING: usize = 256;
+
+/// How this machine runs requests.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    /// Map files into memory; else read them with positioned reads.
+    pub mmap: bool,
+    /// Threads that compute.
+    pub threads: usize,
+    /// A family table of the person's own.
+    pub anatomy: Option<PathBuf>,
+}
+
+impl Default for Platform {
+    fn default() -> Self {
+        Self { mmap: true, threads: thread::available_parallelism().map_or(1, usize::from), anatomy: None }
+    }
+}
+
+/// Why a job ended without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// A checkpoint was not found.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A checkpoint cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The family table was not found.
+    #[error("reading the family table {path}")]
+    AnatomyFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The family table cannot be used.
+    #[error(transparent)]
+    Anatomy(#[from] AnatomyError),
+    /// The delta could not be measured.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
+}
+
+/// A request that is being run.
+pub struct Job {
+    /// What it says; ends when the job does. Dropping it stops the job.
+    pub events: Receiver<Event>,
+    thread: JoinHandle<Result<(), JobError>>,
+}
+
+impl Job {
+    /// Stops listening, waits for the job's end and says why it ended, if not with a result.
+    pub fn finish(self) -> Result<(), JobError> {
+        drop(self.events);
+        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Platform {
+    /// Starts a request.
+    pub fn run(&self, request: Request) -> Job {
+        let (sender, events) = sync_channel(EVENTS_WAITING);
+        let platform = self.clone();
+        let thread = thread::spawn(move || {
+            let mut observe = async |event: Event| sender.send(event).map_err(|_| Cancelled);
+            pollster::block_on(platform.answer(request, &mut observe))
+        });
+        Job { events, thread }
+    }
+
+    async fn answer(
+        &self,
+        request: Request,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<(), JobError> {
+        match request {
+            Request::Delta(request) => {
+                let start = Instant::now();
+                let (a, b) = (self.open(&request.a).await?, self.open(&request.b).await?);
+                let mut compute = ThreadedCompute::new(self.threads);
+                let mut report = delta(&a, &b, &request, &mut compute, observe).await?;
+                report.envelope.seconds = start.elapsed().as_secs_f64();
+                Ok(observe(Event::Delta(Box::new(report))).await.map_err(DeltaError::from)?)
+            }
+        }
+    }
+
+    /// Finds a checkpoint and reads its headers.
+    pub async fn open(&self, reference: &str) -> Result<Model, JobError> {
+        let options = OpenOptions { mmap: self.mmap, demo: Some(synthetic::demo), ..OpenOptions::default() };
+        let checkpoint = Checkpoint::read(open_reference(reference, &options)?).await?;
+        Ok(Model::new(checkpoint, self.anatomy.as_deref().map(read_anatomy).transpose()?))
+    }
+}
+
+fn read_anatomy(path: &Path) -> Result<Arc<Anatomy>, JobError> {
+    let text = fs::read_to_string(path).map_err(|source| JobError::AnatomyFile { path: path.to_owned(), source })?;
+    Ok(Arc::new(Anatomy::parse(&path.display().to_string(), &text)?))
+}
