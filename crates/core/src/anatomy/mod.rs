@@ -299,10 +299,9 @@ impl Anatomy {
 
     fn mark_extra_layer(&self, site: &mut Site, config: Option<&ModelConfig>) {
         let layers = config.and_then(|config| config.num_hidden_layers);
-        if let (Some(prefix), Some(layers), Some(layer)) = (&self.extra_layers, layers, site.layer) {
-            if u64::from(layer) >= layers && !site.role.name().starts_with(prefix.as_str()) {
-                site.role = Role::new(format!("{prefix}{}", site.role));
-            }
+        let (Some(prefix), Some(layers), Some(layer)) = (&self.extra_layers, layers, site.layer) else { return };
+        if u64::from(layer) >= layers && !site.role.name().starts_with(prefix.as_str()) {
+            site.role = Role::new(format!("{prefix}{}", site.role));
         }
     }
 
