@@ -218,7 +218,11 @@ impl fmt::Display for Atom {
 
 impl fmt::Display for Numbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.end - self.first == 1 { write!(f, "{}", self.first) } else { write!(f, "{}..{}", self.first, self.end) }
+        if self.first.checked_add(1) == Some(self.end) {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}..{}", self.first, self.end)
+        }
     }
 }
 

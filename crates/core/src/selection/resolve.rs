@@ -261,7 +261,7 @@ impl<'a> Universe<'a> {
             Atom::Heads(numbers) => ("head", numbers, self.largest(|member| Some(member.heads.as_ref()?.count - 1))),
             _ => return,
         };
-        if let Some(last) = last.filter(|last| numbers.end - 1 > *last) {
+        if let Some(last) = last.filter(|last| numbers.end.saturating_sub(1) > *last) {
             self.note(format!("`{atom}` reaches past the last {word}, which is {last}"));
         }
     }
