@@ -11,6 +11,8 @@ Each file holds
   fused     name -> runs of [owner, length] along the axis that several modules share, found from behaviour: an entry of the
             weight is changed, and the owner is whichever of the module's outputs moves
   heads     name -> likewise, runs of [head, length] along the axis in which attention heads lie
+  reads     module -> the norm whose output it was given in a forward pass, or null
+  follows   module -> the norm that was given its output, directly
 
 The names of the owners are those of the quantities (query, gate, B, …), not of this project's roles.
 """
@@ -161,6 +163,34 @@ def owners(probe, key, parameter, axis):
         assert len(changes) == 1, (key, index, changes)
         found.append(changes[0])
     return found
+
+
+def norms(model):
+    """Which norm's output each linear map is given, and which norm is given its output: the same memory, that is, so that
+    views count, and anything computed in between does not."""
+    kept, made_by, reads, follows = [], {}, {}, {}
+    memory = lambda tensor: tensor.untyped_storage().data_ptr()
+
+    def hook(name, is_norm):
+        def after(_, inputs, output):
+            output = output[0] if isinstance(output, tuple) else output
+            # Held until the end, so that no memory is used twice.
+            kept.extend([inputs[0], output])
+            before = made_by.get(memory(inputs[0]))
+            if is_norm and before is not None and not before[1]:
+                follows.setdefault(before[0], name)
+            if not is_norm:
+                reads.setdefault(name, before[0] if before is not None and before[1] else None)
+            made_by.setdefault(memory(output), (name, is_norm))
+        return after
+
+    hooks = [module.register_forward_hook(hook(name, "Norm" in type(module).__name__))
+             for name, module in model.named_modules()
+             if getattr(module, "weight", None) is not None and not isinstance(module, torch.nn.Embedding)]
+    Probe(model).run()
+    for registered in hooks:
+        registered.remove()
+    return {"reads": reads, "follows": follows}
 
 
 def attention(model, layer, fused, separate, output, out_axis=0):
@@ -344,6 +374,8 @@ def main():
             block = {n.replace("layers.1.", "layers.2."): s for n, s in tensors.items() if ".layers.1." in n}
             document["public"] |= block | {f"model.layers.2.{n}": s for n, s in MTP_OWN.items()}
         document |= behaviour(name, model)
+        if name != "gemma3":
+            document |= norms(model)
         lines = [f"{json.dumps(key)}: {one_a_line(value)}" for key, value in document.items() if value]
         (OUT / f"{name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
         print(name, len(tensors))

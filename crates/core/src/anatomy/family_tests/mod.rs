@@ -29,6 +29,10 @@ struct Names {
     fused: BTreeMap<String, Vec<(String, u64)>>,
     #[serde(default)]
     heads: BTreeMap<String, Vec<(u64, u64)>>,
+    #[serde(default)]
+    reads: BTreeMap<String, Option<String>>,
+    #[serde(default)]
+    follows: BTreeMap<String, String>,
 }
 
 impl Names {
@@ -118,6 +122,7 @@ impl Expected {
         for (name, owners) in &names.fused {
             check_fused(anatomy, name, names.shape(name), owners, &config);
         }
+        check_norms(anatomy, &names, &config);
         for (name, heads) in &names.heads {
             check_heads(anatomy, name, names.shape(name), heads, names.fused.get(name), &config);
         }
@@ -200,6 +205,38 @@ fn check_fused(anatomy: &Anatomy, name: &str, shape: &[u64], owners: &[(String, 
             .collect();
         assert!(!expected.is_empty(), "{name}: {} makes nothing", site.role);
         assert_eq!(indices(&site.slice, axis, shape[axis]), expected, "{name}: {}", site.role);
+    }
+}
+
+/// Norms as a forward pass of the library showed them.
+fn check_norms(anatomy: &Anatomy, names: &Names, config: &ModelConfig) {
+    let sites = |module: &str| {
+        let name = format!("{module}.weight");
+        let known = names.all().find(|(known, _)| **known == name);
+        known.map_or_else(Vec::new, |(_, shape)| anatomy.sites(&name, shape, Some(config)).sites)
+    };
+    for (module, norm) in &names.reads {
+        for site in sites(module) {
+            let found = anatomy.norm_read_by(&site.role);
+            let Some(norm) = norm else {
+                // The latent that it reads goes from the norm through the cache, which the forward pass does not show.
+                let is_hidden = site.role.name() == "kv_b_proj";
+                assert!(found.is_none() || is_hidden, "{module} reads no norm, not {found:?}");
+                continue;
+            };
+            let norm = sites(norm).remove(0);
+            let found = found.unwrap_or_else(|| panic!("{module} reads {}", norm.role));
+            if found.in_previous_layer && norm.role.name() == "embed_norm" {
+                assert_eq!(site.layer, Some(0), "{module}");
+                continue;
+            }
+            assert_eq!((found.norm, found.in_previous_layer), (norm.role, norm.layer != site.layer), "{module}");
+        }
+    }
+    for (module, norm) in &names.follows {
+        let (modules, norm) = (sites(module), sites(norm).remove(0).role);
+        let is_told = modules.iter().any(|site| anatomy.norm_after(&site.role).as_ref() == Some(&norm));
+        assert!(is_told || modules.is_empty(), "{module} is followed by {norm}");
     }
 }
 
