@@ -263,6 +263,10 @@ impl<'a> Settings<'a> {
         if let (Some(heads), Some(features)) = (heads, head_features) {
             return Ok(heads.checked_mul(features));
         }
+        // In a pure state-space model this is the mixer's, and FalconMamba's expansion does not lead to it.
+        if let (true, Some(channels)) = (is_mamba, self.size(&["intermediate_size"])?) {
+            return Ok(Some(channels));
+        }
         // Some files give the expansion as a fraction of the width, which is no size of ours.
         let expansion = self.get(&["mamba_expand", "expand"]).and_then(|(_, value)| whole_number(value));
         Ok(hidden_size.zip(expansion).and_then(|(width, expansion)| width.checked_mul(expansion)))
@@ -371,6 +375,14 @@ mod tests {
             (config.num_attention_heads, config.mamba_n_heads, config.mamba_d_inner),
             (None, Some(8), Some(128))
         );
+    }
+
+    #[test]
+    fn the_inner_size_of_a_mamba_mixer_comes_before_its_expansion() {
+        let text = r#"{"model_type": "falcon_mamba", "hidden_size": 64, "intermediate_size": 128, "expand": 16}"#;
+        assert_eq!(parse(text).mamba_d_inner, Some(128));
+        let hybrid = text.replace("falcon_mamba", "jamba").replace("16", "2").replace("128", "300");
+        assert_eq!(parse(&hybrid).mamba_d_inner, Some(128));
     }
 
     #[test]

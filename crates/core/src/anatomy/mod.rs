@@ -109,7 +109,8 @@ pub struct Sites {
 pub struct NormRead {
     /// The norm's role.
     pub norm: Role,
-    /// Whether it stands in the layer before the module's (a norm on the residual stream, as in BERT).
+    /// Whether it stands in the layer before the module's (a norm on the residual stream, as in BERT): for the first
+    /// layer, the norm after the embedding; for a module after the stack, the last layer's.
     pub in_previous_layer: bool,
 }
 
@@ -235,7 +236,8 @@ impl Anatomy {
         Some(NormRead { norm, in_previous_layer: previous.is_some() })
     }
 
-    /// The norm that a module's output goes through, as far as the table tells; not every checkpoint of the family has it.
+    /// The norm that a module's output goes through, perhaps with the residual stream added, as far as the table tells; not
+    /// every checkpoint of the family has it.
     pub fn norm_after(&self, role: &Role) -> Option<Role> {
         let norm = self.facts.get(&self.role_in_stack(role))?.followed_by.as_ref()?;
         Some(self.beside(role, norm))
@@ -299,10 +301,9 @@ impl Anatomy {
 
     fn mark_extra_layer(&self, site: &mut Site, config: Option<&ModelConfig>) {
         let layers = config.and_then(|config| config.num_hidden_layers);
-        if let (Some(prefix), Some(layers), Some(layer)) = (&self.extra_layers, layers, site.layer) {
-            if u64::from(layer) >= layers && !site.role.name().starts_with(prefix.as_str()) {
-                site.role = Role::new(format!("{prefix}{}", site.role));
-            }
+        let (Some(prefix), Some(layers), Some(layer)) = (&self.extra_layers, layers, site.layer) else { return };
+        if u64::from(layer) >= layers && !site.role.name().starts_with(prefix.as_str()) {
+            site.role = Role::new(format!("{prefix}{}", site.role));
         }
     }
 

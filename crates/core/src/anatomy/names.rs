@@ -137,7 +137,11 @@ impl Names {
                 None => form.push(component),
             }
         }
-        self.patterns.entry(form.join(".")).or_default().push(Pattern { meanings, part, entry });
+        let alike = self.patterns.entry(form.join(".")).or_default();
+        if alike.iter().any(|pattern| pattern.meanings == meanings) {
+            return Err("another name in the table means the same tensors".to_owned());
+        }
+        alike.push(Pattern { meanings, part, entry });
         Ok(())
     }
 
@@ -211,5 +215,7 @@ mod tests {
         assert!(names.add("layers.{block}.x", 0).unwrap_err().contains("{block}"));
         assert!(names.add("layers.{layer}.{layer}", 0).unwrap_err().contains("twice"));
         assert!(names.add("layers..x", 0).is_err());
+        names.add("norm.{part}", 0).unwrap();
+        assert!(names.add("norm.weight", 1).unwrap_err().contains("the same tensors"));
     }
 }

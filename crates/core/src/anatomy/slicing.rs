@@ -6,7 +6,7 @@ use super::{Entry, Layout, Modules, Piece, Side};
 use crate::config::ModelConfig;
 
 /// More experts than any stack is believed to hold; a longer axis 0 is taken for something else.
-const MOST_EXPERTS: u64 = 65_536;
+const MOST_EXPERTS: u64 = 4096;
 
 /// A module's elements along the axis that is split.
 pub(super) struct Share<'a> {
@@ -42,8 +42,12 @@ impl Entry {
             return Ok(shares.iter().map(|share| site(share, place.expert, None)).collect());
         }
         let count = shape.first().copied().unwrap_or(0);
-        if count == 0 || count > MOST_EXPERTS {
-            return Err(format!("axis 0 should count experts, but has {count} entries"));
+        // A stack of nothing costs no bytes in a file, however many entries it claims.
+        if shape.is_empty() || shape.contains(&0) {
+            return Err("a stack of experts should not be empty".to_owned());
+        }
+        if count > MOST_EXPERTS {
+            return Err(format!("axis 0 has {count} entries, more than the {MOST_EXPERTS} experts that are believed"));
         }
         Ok((0..count)
             .zip(0_u32..)
@@ -70,7 +74,7 @@ impl Entry {
         })?;
         let dimension = shape.get(axis).copied().unwrap_or(0);
         let lengths = lengths(pieces, dimension, config)?;
-        let period = lengths.iter().try_fold(0_u64, |sum, length| sum.checked_add(*length)).unwrap_or(u64::MAX);
+        let period = lengths.iter().try_fold(0_u64, |sum, length| sum.checked_add(*length)).unwrap_or(0);
         let times = match repeated {
             None => 1,
             Some(times) => times.value(dimension, config).map_err(explain)?,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
@@ -49,6 +50,9 @@ struct HeadsEntry {
     count: Spanned<String>,
 }
 
+/// The span of what was read without one.
+const NOWHERE: Range<usize> = 0..0;
+
 /// What a name means: a role alone, or a table of particulars.
 struct TensorEntry(Particulars);
 
@@ -81,7 +85,8 @@ impl<'de> Deserialize<'de> for TensorEntry {
             }
 
             fn visit_str<E: serde::de::Error>(self, role: &str) -> Result<TensorEntry, E> {
-                let role = Some(Spanned::new(0..0, role.to_owned()));
+                // A visitor is not told where it is; the place of the name, on the same line, stands in.
+                let role = Some(Spanned::new(NOWHERE, role.to_owned()));
                 Ok(TensorEntry(Particulars { role, ..Particulars::default() }))
             }
 
@@ -168,7 +173,8 @@ impl Source<'_> {
         let at = name.span().start;
         let modules = match (particulars.role, particulars.split.as_slice()) {
             (Some(role), []) if particulars.repeated.is_none() => {
-                Modules::One(self.word_at(role.get_ref(), if role.span().end == 0 { at } else { role.span().start })?)
+                let place = if role.span() == NOWHERE { at } else { role.span().start };
+                Modules::One(self.word_at(role.get_ref(), place)?)
             }
             (None, pieces @ [_, ..]) => Modules::Split {
                 pieces: pieces

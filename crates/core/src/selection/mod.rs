@@ -113,12 +113,13 @@ impl NamePattern {
             pattern.push_str(&regex::escape(ordinary.encode_utf8(&mut [0; 4])));
         }
         pattern.push('$');
-        Ok(Self { kind: PatternKind::Glob, source: source.to_owned(), regex: Regex::new(&pattern)? })
+        Ok(Self { kind: PatternKind::Glob, source: without_escaped(source, '"'), regex: Regex::new(&pattern)? })
     }
 
     /// A regular expression that may match anywhere in a name.
     pub fn regex(source: &str) -> Result<Self, regex::Error> {
-        Ok(Self { kind: PatternKind::Regex, source: source.to_owned(), regex: Regex::new(source)? })
+        let source = without_escaped(source, '/');
+        Ok(Self { kind: PatternKind::Regex, regex: Regex::new(&source)?, source })
     }
 
     /// Whether a tensor of this name is meant.
@@ -132,6 +133,25 @@ impl NamePattern {
             PatternKind::Regex => '/',
         }
     }
+}
+
+/// Takes away each `\` that does no more than keep a delimiter from ending a pattern.
+fn without_escaped(source: &str, delimiter: char) -> String {
+    let mut kept = String::with_capacity(source.len());
+    let mut characters = source.chars();
+    while let Some(character) = characters.next() {
+        match (character, characters.clone().next()) {
+            ('\\', Some(escaped)) => {
+                characters.next();
+                if escaped != delimiter {
+                    kept.push(character);
+                }
+                kept.push(escaped);
+            }
+            _ => kept.push(character),
+        }
+    }
+    kept
 }
 
 impl PartialEq for NamePattern {
@@ -198,7 +218,11 @@ impl fmt::Display for Atom {
 
 impl fmt::Display for Numbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.end - self.first == 1 { write!(f, "{}", self.first) } else { write!(f, "{}..{}", self.first, self.end) }
+        if self.first.checked_add(1) == Some(self.end) {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}..{}", self.first, self.end)
+        }
     }
 }
 

@@ -136,34 +136,29 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads what stands between two delimiters. `\` keeps a delimiter from ending it, and stays where it means more.
+    /// Reads what stands between two delimiters; `\` keeps one from ending it.
     fn pattern(
         &mut self,
         delimiter: char,
         make: fn(&str) -> Result<NamePattern, regex::Error>,
     ) -> Result<Atom, SelectionError> {
-        let start = self.at;
-        let mut source = String::new();
-        let mut characters = self.text.get(start..).unwrap_or_default().char_indices().skip(1);
-        let length = loop {
-            match characters.next() {
-                None => return Err(self.error(format!("this `{delimiter}` is never closed"))),
-                Some((offset, character)) if character == delimiter => break offset + 1,
-                Some((_, '\\')) => match characters.next() {
-                    Some((_, escaped)) if escaped == delimiter => source.push(escaped),
-                    Some((_, escaped)) => source.extend(['\\', escaped]),
-                    None => return Err(self.error(format!("this `{delimiter}` is never closed"))),
-                },
-                Some((_, character)) => source.push(character),
-            }
+        let inside = self.text.get(self.at + 1..).unwrap_or_default();
+        let mut is_escaped = false;
+        let end = inside.find(|character| {
+            let ends = character == delimiter && !is_escaped;
+            is_escaped = character == '\\' && !is_escaped;
+            ends
+        });
+        let Some(source) = end.and_then(|end| inside.get(..end)) else {
+            return Err(self.error(format!("this `{delimiter}` is never closed")));
         };
-        let pattern = make(&source).map_err(|error| {
+        let pattern = make(source).map_err(|error| {
             // The crate draws a picture of several lines, whose last says what is wrong.
             let picture = error.to_string();
             let reason = picture.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
             self.error(format!("this pattern cannot be used: {reason}"))
         })?;
-        self.advance(length);
+        self.advance(source.len() + 2);
         Ok(Atom::Name(pattern))
     }
 

@@ -74,6 +74,7 @@ impl Selection {
             universe.find_heads();
         }
         let units = universe.select(self)?;
+        universe.note_heads(&units);
         let sites: Vec<SelectedSite> = universe
             .members
             .iter()
@@ -252,7 +253,7 @@ impl<'a> Universe<'a> {
         }
     }
 
-    /// Says where a range reaches past the end, and how heads are counted where modules have different numbers of them.
+    /// Says where a range reaches past the end.
     fn note_partial_match(&mut self, atom: &Atom) {
         let (word, numbers, last) = match atom {
             Atom::Layers(numbers) => ("layer", numbers, self.largest(|member| member.site.layer.map(u64::from))),
@@ -260,18 +261,19 @@ impl<'a> Universe<'a> {
             Atom::Heads(numbers) => ("head", numbers, self.largest(|member| Some(member.heads.as_ref()?.count - 1))),
             _ => return,
         };
-        if let Some(last) = last.filter(|last| numbers.end - 1 > *last) {
+        if let Some(last) = last.filter(|last| numbers.end.saturating_sub(1) > *last) {
             self.note(format!("`{atom}` reaches past the last {word}, which is {last}"));
         }
-        let counts: BTreeSet<u64> =
-            self.members.iter().filter_map(|member| Some(member.heads.as_ref()?.count)).collect();
-        if let (Atom::Heads(_), Some(fewest), Some(most)) = (atom, counts.first(), counts.last()) {
-            if fewest < most {
-                let (fewest, most) = (*fewest, *most);
-                self.note(format!(
-                    "heads are counted in each module by itself: queries and outputs have {most}, keys and values {fewest}"
-                ));
-            }
+    }
+
+    /// Says how heads are counted where modules with different numbers of them are selected.
+    fn note_heads(&mut self, units: &[Units]) {
+        let selected = self.members.iter().zip(units).filter(|(_, units)| !units.is_empty());
+        let counts: BTreeSet<u64> = selected.filter_map(|(member, _)| Some(member.heads.as_ref()?.count)).collect();
+        if let (Some(fewest), Some(most), true) = (counts.first(), counts.last(), counts.len() > 1) {
+            self.note(format!(
+                "heads are counted in each module by itself: queries and outputs have {most}, keys and values {fewest}"
+            ));
         }
     }
 
