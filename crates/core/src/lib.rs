@@ -17,6 +17,7 @@ pub mod checkpoint;
 pub mod dequantise;
 pub mod dtype;
 pub mod fingerprint;
+pub mod fuzzing;
 pub mod quoted;
 pub mod region;
 pub mod report;
