@@ -204,8 +204,9 @@ impl<'a> Encoded<'a> {
         }
     }
 
-    /// Looks every four bits up and multiplies them by their group's scale, row by row of the logical `[in, out]`, each
-    /// of which takes half a byte from every stored group in its column of groups.
+    /// Looks every four bits up and multiplies them by their group's scale. The logical `[in, out]` is the transpose of
+    /// what is stored: where 32 whole rows are wanted, each group is read once and written down a column; else a row
+    /// takes half a byte from every group in its column of groups.
     fn walk_mxfp4(&self, table: &[f32; 16], part: Range<usize>, out: &mut [f32]) {
         let &[_, inputs, outputs] = self.shape else { unreachable!("called for MXFP4 alone") };
         let (inputs, outputs) = (inputs as usize, outputs as usize);
@@ -213,16 +214,31 @@ impl<'a> Encoded<'a> {
         let mut at = part.start;
         while at < part.end {
             let (row, first) = (at / outputs, at % outputs);
-            let last = outputs.min(first + (part.end - at));
             let (expert, input) = (row / inputs, row % inputs);
-            let (group, within, shift) = (input / GROUP, input % GROUP / 2, input % 2 * 4);
-            let run = out[at - part.start..].iter_mut();
-            for (out, output) in run.zip(first..last) {
+            let (group, within) = (input / GROUP, input % GROUP);
+            let wanted = &mut out[at - part.start..];
+            let stored = |output| {
                 let index = (expert * outputs + output) * groups + group;
-                let code = self.values[index * GROUP_BYTES + within] >> shift & 0xf;
-                *out = table[usize::from(code)] * E8M0[usize::from(self.scales[index])];
+                (&self.values[index * GROUP_BYTES..][..GROUP_BYTES], E8M0[usize::from(self.scales[index])])
+            };
+            if first == 0 && within == 0 && wanted.len() >= GROUP * outputs {
+                for output in 0..outputs {
+                    let (bytes, scale) = stored(output);
+                    for (pair, &byte) in bytes.iter().enumerate() {
+                        wanted[2 * pair * outputs + output] = table[usize::from(byte & 0xf)] * scale;
+                        wanted[(2 * pair + 1) * outputs + output] = table[usize::from(byte >> 4)] * scale;
+                    }
+                }
+                at += GROUP * outputs;
+            } else {
+                let last = outputs.min(first + wanted.len());
+                for (out, output) in wanted.iter_mut().zip(first..last) {
+                    let (bytes, scale) = stored(output);
+                    let code = bytes[within / 2] >> (within % 2 * 4) & 0xf;
+                    *out = table[usize::from(code)] * scale;
+                }
+                at += last - first;
             }
-            at += last - first;
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod delta;
 pub mod dequantise;
 pub mod dtype;
 pub mod fingerprint;
+pub mod fuzzing;
 pub mod kernels;
 pub mod model;
 pub mod pairing;

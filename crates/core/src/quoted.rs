@@ -28,6 +28,18 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// Shortens a parser's message, which may repeat the text it stumbled over: its start and its end say what and where.
+pub(crate) fn shortened(message: &str) -> String {
+    const HALF: usize = 120;
+    let mut characters = message.chars();
+    let head: String = characters.by_ref().take(HALF).collect();
+    let rest = characters.as_str();
+    match rest.char_indices().nth_back(HALF - 1) {
+        Some((tail, _)) if tail > 0 => format!("{head}…{}", &rest[tail..]),
+        _ => message.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +57,16 @@ mod tests {
         let shown = Quoted(&"é".repeat(1_000_000)).to_string();
         assert_eq!(shown.chars().filter(|&character| character == 'é').count(), LONGEST);
         assert!(shown.ends_with("(2000000 bytes)"), "{shown}");
+    }
+
+    #[test]
+    fn a_long_message_loses_its_middle() {
+        assert_eq!(shortened("expected `,` at line 1"), "expected `,` at line 1");
+        let exact = "é".repeat(240);
+        assert_eq!(shortened(&exact), exact);
+        let long = format!("invalid type: string \"{}\" at line 1 column 9", "é".repeat(1_000));
+        let short = shortened(&long);
+        assert_eq!(short.chars().count(), 241);
+        assert!(short.starts_with("invalid type") && short.ends_with("column 9"), "{short}");
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
-use crate::quoted::Quoted;
+use crate::quoted::{Quoted, shortened};
 
 /// What an index says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Context {
     }
 
     fn explain(&self, error: &serde_json::Error) -> IndexProblem {
-        let message = error.to_string();
+        let message = shortened(&error.to_string());
         match (self.problem.take(), self.tensor.take()) {
             (Some(problem), _) => problem,
             (None, Some(tensor)) if error.is_data() => IndexProblem::NotAString { tensor, message },

@@ -130,26 +130,20 @@ impl<'h> Joiner<'_, 'h> {
                 found: scales.tensor.dtype.name(),
             });
         }
-        let expected = [rows.div_ceil(self.block[0]), columns.div_ceil(self.block[1])];
-        let block = match *scales.tensor.shape {
-            [down, across] if [down, across] == expected => self.block,
-            [] | [1] | [1, 1] => [rows.max(1), columns.max(1)],
-            [each] | [each, 1] if each == rows => [1, columns.max(1)],
-            _ if scales.tensor.name.ends_with("_scale") => {
+        let Some(block) = self.block_of(scales, rows, columns) else {
+            if scales.tensor.name.ends_with("_scale") {
                 self.note_ignored(scales, "its shape is neither one scale, one a row, nor one a block");
                 return Ok(None);
             }
-            _ => {
-                return Err(CheckpointError::ScaleShape(Box::new(ScaleShapeError {
-                    file: scales.file.to_owned(),
-                    scales: scales.tensor.name.clone(),
-                    tensor: name.clone(),
-                    values: values.tensor.shape.clone(),
-                    block: self.block,
-                    found: scales.tensor.shape.clone(),
-                    expected,
-                })));
-            }
+            return Err(CheckpointError::ScaleShape(Box::new(ScaleShapeError {
+                file: scales.file.to_owned(),
+                scales: scales.tensor.name.clone(),
+                tensor: name.clone(),
+                values: values.tensor.shape.clone(),
+                block: self.block,
+                found: scales.tensor.shape.clone(),
+                expected: self.blocks(rows, columns),
+            })));
         };
         let storage = Storage::BlockScaled {
             dtype: values.tensor.dtype,
@@ -160,6 +154,21 @@ impl<'h> Joiner<'_, 'h> {
         };
         let tensor = Tensor { name: name.clone(), shape: values.tensor.shape.clone(), storage };
         Ok(Some((tensor, &scales.tensor.name)))
+    }
+
+    /// The block that these scales are for: the configured one, a row, or the whole matrix.
+    fn block_of(&self, scales: Stored<'_>, rows: u64, columns: u64) -> Option<[u64; 2]> {
+        match *scales.tensor.shape {
+            [down, across] if [down, across] == self.blocks(rows, columns) => Some(self.block),
+            [] | [1] | [1, 1] => Some([rows.max(1), columns.max(1)]),
+            [each] | [each, 1] if each == rows => Some([1, columns.max(1)]),
+            _ => None,
+        }
+    }
+
+    /// How many of the configured blocks a matrix has, down and across.
+    fn blocks(&self, rows: u64, columns: u64) -> [u64; 2] {
+        [rows.div_ceil(self.block[0]), columns.div_ceil(self.block[1])]
     }
 
     fn join_mxfp4(&mut self, values: Stored<'h>, name: &str) -> Result<Option<(Tensor, &'h str)>, CheckpointError> {

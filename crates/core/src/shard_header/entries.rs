@@ -10,6 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use super::{HeaderProblem, StoredTensor};
 use crate::dtype::Dtype;
+use crate::quoted::shortened;
 
 /// dtypes of the format that [`Dtype`] leaves out.
 const UNSUPPORTED: [&str; 6] = ["F4", "F6_E2M3", "F6_E3M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "C64"];
@@ -58,7 +59,7 @@ impl Context {
         if let Some(problem) = self.problem.take() {
             return problem;
         }
-        let message = error.to_string();
+        let message = shortened(&error.to_string());
         match self.entry.take() {
             Some(_) if !error.is_data() => HeaderProblem::NotJson { message },
             Some(key) if key == "__metadata__" => HeaderProblem::Metadata { message },

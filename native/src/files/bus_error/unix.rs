@@ -36,7 +36,8 @@ static PREVIOUS: OnceLock<libc::sigaction> = OnceLock::new();
 /// Says whose bytes a mapping holds, for as long as it lives.
 pub(in crate::files) struct Registration {
     slot: Option<&'static Slot>,
-    _message: Box<[u8]>,
+    // A vector rather than a box: the table points into it while it moves with its owner.
+    _message: Vec<u8>,
 }
 
 impl Registration {
@@ -48,8 +49,7 @@ impl Registration {
             "\nerror: {name} was cut short, or its disk failed, while it was being read; is something still writing it? \
              With --no-mmap such a file is read without being mapped.\n"
         )
-        .into_bytes()
-        .into_boxed_slice();
+        .into_bytes();
         let pointer = message.as_mut_ptr();
         let free = |slot: &&Slot| {
             slot.message.compare_exchange(null_mut(), pointer, Ordering::AcqRel, Ordering::Relaxed).is_ok()

@@ -132,7 +132,7 @@ fn edit() -> impl Strategy<Value = (prop::sample::Index, usize, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
     fn what_the_crate_writes_is_read_alike(file in written()) {
