@@ -23,7 +23,7 @@ pub use error::OpenError;
 /// Side files larger than this are not loaded. The largest tokenizers have some tens of megabytes.
 const LARGEST_SIDE_FILE: u64 = 200_000_000;
 
-/// Gives the built-in checkpoint of a `demo:NAME`, or none if there is none of that name.
+/// Gives the built-in checkpoint of a reference such as `demo:base`, or none if there is none of that name.
 pub type DemoOpener = fn(&str) -> Option<CheckpointFiles>;
 
 /// How to open a checkpoint.
