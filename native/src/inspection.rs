@@ -29,20 +29,13 @@ const FACTS: [&str; 12] = [
 /// Collects what the headers say of a model.
 pub fn inspect(model: &Model) -> Inspection {
     let checkpoint = &model.checkpoint;
-    let headers_bytes = checkpoint.headers.iter().map(|header| header.header_bytes).sum();
+    let header_bytes = checkpoint.headers.iter().map(|header| header.header_bytes).sum();
+    let nothing_computed = ComputeInfo { backend: "cpu".into(), adapter: "none".into(), threads: 1 };
     Inspection {
-        envelope: Envelope {
-            schema: "stethoscope.inspect/1".into(),
-            tool: concat!("stethoscope ", env!("CARGO_PKG_VERSION")).into(),
-            command: Vec::new(),
-            compute: ComputeInfo { backend: "cpu".into(), adapter: "none".into(), threads: 1 },
-            seed: None,
-            seconds: 0.0,
-            bytes_read: headers_bytes,
-            warnings: Vec::new(),
-        },
+        envelope: Envelope::new("inspect", nothing_computed, header_bytes, Vec::new()),
         reference: checkpoint.reference.clone(),
-        family: model.anatomy.name().to_owned(),
+        family: model.family().to_owned(),
+        anatomy: model.anatomy.name().to_owned(),
         architecture: architecture(model),
         layers: model.layers(),
         parameters: checkpoint.parameters(),

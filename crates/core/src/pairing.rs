@@ -44,7 +44,7 @@ pub struct Pairing {
 #[derive(Debug, thiserror::Error)]
 pub enum PairingError {
     /// The selection does not fit A.
-    #[error("in {reference}: {source}")]
+    #[error("in {reference}")]
     Selection {
         /// A.
         reference: String,
@@ -129,9 +129,9 @@ impl Pairing {
         });
         PairingError::NothingInCommon {
             a: a.checkpoint.reference.clone(),
-            family_a: a.anatomy.name().to_owned(),
+            family_a: a.family().to_owned(),
             b: b.checkpoint.reference.clone(),
-            family_b: b.anatomy.name().to_owned(),
+            family_b: b.family().to_owned(),
             detail,
         }
     }
