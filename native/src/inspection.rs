@@ -1,5 +1,6 @@
 //! What a checkpoint is made of, from its headers and its configuration.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use stethoscope_core::anatomy::{Part, Role, Site};
@@ -82,20 +83,17 @@ struct Module {
     shapes: HashMap<Vec<u64>, u64>,
 }
 
+/// Those with the most parameters first.
 fn modules(model: &Model) -> Vec<ModuleSummary> {
     let mut modules: BTreeMap<(&Role, &Part), Module> = BTreeMap::new();
-    // In the order in which the checkpoint first mentions them.
-    let mut order = Vec::new();
     for (tensor, sites) in model.checkpoint.tensors.iter().zip(&model.sites) {
         for site in sites {
-            let key = (&site.role, &site.part);
-            if !modules.contains_key(&key) {
-                order.push(key);
-            }
-            modules.entry(key).or_default().add(tensor, site);
+            modules.entry((&site.role, &site.part)).or_default().add(tensor, site);
         }
     }
-    order.into_iter().filter_map(|key| modules.remove(&key).map(|module| module.summary(key))).collect()
+    let mut modules: Vec<ModuleSummary> = modules.into_iter().map(|(key, module)| module.summary(key)).collect();
+    modules.sort_by_key(|module| Reverse(module.parameters));
+    modules
 }
 
 impl Module {

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::anatomy::{Role, Site};
 use crate::checkpoint::{Storage, Tensor};
 use crate::model::Model;
+use crate::quoted::Quoted;
 use crate::region::Region;
 use crate::report::{Presence, Unpaired, UnpairedReason};
 use crate::selection::{ResolveError, Selected, Selection};
@@ -52,19 +53,12 @@ pub enum PairingError {
         source: ResolveError,
     },
     /// No selected tensor is in both.
-    #[error(
-        "{a} ({family_a}) and {b} ({family_b}) have no tensor in common to compare: {detail}. Are these two a model and \
-         a fine-tune of it?"
-    )]
+    #[error("{a} and {b} have no tensor in common to compare: {detail}. Are these two a model and a fine-tune of it?")]
     NothingInCommon {
-        /// A.
+        /// A, with its family.
         a: String,
-        /// A's family.
-        family_a: String,
-        /// B.
+        /// B, with its family.
         b: String,
-        /// B's family.
-        family_b: String,
         /// An example of what does not fit.
         detail: String,
     },
@@ -99,7 +93,9 @@ impl Pairing {
             }
         }
         if renamed > 0 {
-            pairing.notes.push(format!("{renamed} tensors have other names in B and were paired by their place"));
+            pairing
+                .notes
+                .push(format!("tensors that have other names in B, paired by their place in the network: {renamed}"));
         }
         pairing.add_missing_in_a(b, selection, &counterparts);
         pairing.unpaired.sort();
@@ -125,15 +121,10 @@ impl Pairing {
                 Presence::B => "is in B alone",
                 Presence::Both => "does not fit",
             };
-            format!("{} {place} ({})", first.name, first.detail)
+            format!("{} {place} ({})", Quoted(&first.name), first.detail)
         });
-        PairingError::NothingInCommon {
-            a: a.checkpoint.reference.clone(),
-            family_a: a.family().to_owned(),
-            b: b.checkpoint.reference.clone(),
-            family_b: b.family().to_owned(),
-            detail,
-        }
+        let named = |model: &Model| format!("{} ({})", model.checkpoint.reference, model.family());
+        PairingError::NothingInCommon { a: named(a), b: named(b), detail }
     }
 }
 

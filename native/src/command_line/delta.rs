@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition};
 use stethoscope_core::work::{DeltaRequest, Request};
 
-use super::output::{Destination, OutputError};
+use super::output::{self, Destination, OutputError};
 use super::{Failure, Reading, progress, words};
 use crate::show;
 
@@ -57,9 +57,7 @@ enum Relative {
 
 /// Measures, shows and writes.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    for destination in arguments.destinations() {
-        destination.check(arguments.force)?;
-    }
+    arguments.check()?;
     let mut platform = arguments.reading.platform();
     if let Some(threads) = arguments.threads {
         platform.threads = threads.into();
@@ -80,31 +78,44 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 impl Arguments {
-    fn destinations(&self) -> impl Iterator<Item = &Destination> {
-        [&self.json, &self.csv, &self.html].into_iter().flatten()
+    /// The places named for whole reports.
+    fn destinations(&self) -> Vec<Destination> {
+        [&self.json, &self.csv, &self.html].into_iter().flatten().cloned().collect()
+    }
+
+    /// Refuses what could not be written, before any work is done.
+    fn check(&self) -> Result<(), OutputError> {
+        output::check(&self.destinations(), self.force)?;
+        let Some(folder) = self.svg.as_ref().filter(|folder| folder.exists()) else { return Ok(()) };
+        // Fails if it is a file.
+        output::make_directory(folder)?;
+        output::check(&show::figures::FILE_NAMES.map(|name| Destination::File(folder.join(name))), self.force)
     }
 
     fn write(&self, report: &DeltaReport) -> Result<(), OutputError> {
         if let Some(destination) = &self.json {
-            let mut json = serde_json::to_vec_pretty(report).map_err(|error| OutputError::Drawing(error.into()))?;
-            json.push(b'\n');
-            destination.write(&json)?;
+            destination.write_json(report, self.force)?;
         }
         if let Some(destination) = &self.csv {
             let mut csv = Vec::new();
             show::csv::delta(report, &mut csv).map_err(|error| OutputError::Drawing(error.into()))?;
-            destination.write(&csv)?;
+            destination.write(&csv, self.force)?;
         }
         if let Some(destination) = &self.html {
             let page = show::page::delta(report).map_err(|error| OutputError::Drawing(error.into()))?;
-            destination.write(page.as_bytes())?;
+            destination.write(page.as_bytes(), self.force)?;
         }
         if let Some(folder) = &self.svg {
-            show::figures::write(report, folder, self.force).map_err(|error| OutputError::Drawing(error.into()))?;
+            let figures = show::figures::all(report).map_err(|error| OutputError::Drawing(error.into()))?;
+            output::make_directory(folder)?;
+            for figure in figures {
+                let destination = Destination::File(folder.join(figure.file_name));
+                destination.write(figure.svg.as_bytes(), self.force)?;
+            }
         }
-        if self.destinations().all(|destination| *destination != Destination::Standard) {
+        if !self.destinations().contains(&Destination::Standard) {
             let (width, color) = show::terminal();
-            Destination::Standard.write(show::table::delta(report, width, color).as_bytes())?;
+            Destination::Standard.write(show::table::delta(report, width, color).as_bytes(), false)?;
         }
         Ok(())
     }

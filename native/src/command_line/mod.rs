@@ -10,9 +10,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use stethoscope_core::delta::DeltaError;
 
 use crate::platform::{JobError, Platform};
+use crate::show::text::printable;
 use output::OutputError;
 
 /// Listen to a neural network's checkpoints.
@@ -60,18 +60,25 @@ impl Reading {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
-    Job(#[from] JobError),
+    Job(Box<JobError>),
     #[error(transparent)]
     Output(#[from] OutputError),
     #[error("stopped by Ctrl-C; nothing was written")]
     Interrupted,
 }
 
+impl From<JobError> for Failure {
+    fn from(error: JobError) -> Self {
+        Self::Job(Box::new(error))
+    }
+}
+
 impl Failure {
     /// 1 for what went wrong, 2 for what was asked wrongly, 130 for Ctrl-C.
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Job(JobError::Delta(DeltaError::Selection(_))) | Self::Output(OutputError::Exists { .. }) => 2,
+            Self::Job(error) if error.is_misuse() => 2,
+            Self::Output(error) if error.is_misuse() => 2,
             Self::Job(_) | Self::Output(_) => 1,
             Self::Interrupted => 130,
         }
@@ -90,7 +97,10 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let code = failure.exit_code();
-            eprintln!("error: {:#}", anyhow::Error::from(failure));
+            // A name in it may be a stranger's, and come with escape sequences.
+            for line in format!("error: {:#}", anyhow::Error::from(failure)).lines() {
+                eprintln!("{}", printable(line));
+            }
             ExitCode::from(code)
         }
     }
