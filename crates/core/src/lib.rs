@@ -13,6 +13,7 @@
 //! Everything that takes long is a [`work::Request`] answered by a stream of [`work::Event`]s.
 
 pub mod anatomy;
+pub mod bimodality;
 pub mod checkpoint;
 pub mod dtype;
 pub mod kernels;
