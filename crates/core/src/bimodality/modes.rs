@@ -2,9 +2,9 @@
 //!
 //! The kernel is a Gaussian with a deviation of one and a half bins (0.015). Narrower, and the lattice of the stored
 //! numbers shows: weights of 1 in BF16 move by multiples of 2⁻⁷ = 0.0078, so that some bins of 0.01 hold two of these and
-//! their neighbours one, a valley of depth ½. Of that comb, the worst there is, this kernel leaves 0.08 (one bin would
-//! leave 0.2), and the null has it too. Wider, and modes of a few hundredths melt together: two spikes must be twice the
-//! deviation apart to remain two.
+//! their neighbours one, a valley of depth ½. Of that comb, the worst there is, this kernel leaves 0.08 (one and a
+//! quarter would leave 0.12), and the null has it too. Wider, and modes of a few hundredths melt together: two spikes must
+//! be twice the deviation apart to remain two.
 //!
 //! Beyond ±1 the histogram is taken to be empty. A convolution with a log-concave kernel, as this is, turns a unimodal
 //! sequence into a unimodal one (Ibragimov, "On the composition of unimodal distributions", 1956), so smoothing never

@@ -147,6 +147,36 @@ fn gaussian_noise_is_not_bimodal_however_small_or_large() {
     }
 }
 
+/// Noise with two exponential tails, with heavy ones, of two sizes, and growing with the weight.
+#[test]
+fn noise_of_other_shapes_is_not_bimodal_with_a_slope_or_without() {
+    let shapes: [fn(f32, f32, f32) -> f32; 4] = [
+        |_, z, other| z * other.abs(),
+        |_, z, other| z / (0.2 + other.abs()),
+        |_, z, other| if other > 1.0 { z } else { 0.05 * z },
+        |a, z, _| (a / SPREAD).abs().sqrt() * z,
+    ];
+    let (a, z, other) = (weights(Dtype::BF16, ELEMENTS), gaussians("z", ELEMENTS), gaussians("other", ELEMENTS));
+    for (index, shape) in shapes.iter().enumerate() {
+        for (slope, size) in [(0.0, 0.01), (0.0, 0.1), (0.0, 0.3), (-0.05, 0.01), (-0.05, 0.1), (-0.05, 0.3)] {
+            let change = |at: usize| a[at] * (1.0 + slope) + size * SPREAD * shape(a[at], z[at], other[at]);
+            let b: Vec<f32> = (0..ELEMENTS).map(|at| store(Dtype::BF16, change(at))).collect();
+            let both = judge_pair(Dtype::BF16, &a, &b);
+            assert!(!both.script.bimodal && !both.formula.bimodal, "{index} {slope} {size} {both:?}");
+        }
+    }
+}
+
+/// The sine of a random angle is rarely near 0.
+#[test]
+fn noise_that_avoids_zero_is_bimodal() {
+    let (a, z, other) = (weights(Dtype::BF16, ELEMENTS), gaussians("z", ELEMENTS), gaussians("other", ELEMENTS));
+    let change = |at: usize| a[at] + 0.1 * SPREAD * z[at] / z[at].hypot(other[at]);
+    let b: Vec<f32> = (0..ELEMENTS).map(|at| store(Dtype::BF16, change(at))).collect();
+    let both = judge_pair(Dtype::BF16, &a, &b);
+    assert!(both.script.bimodal && both.formula.bimodal, "{both:?}");
+}
+
 /// The formats whose steps are wider than many bins: what did not move leaves a gap around 0, in the null too.
 #[test]
 fn gaussian_noise_in_eight_bits_is_not_bimodal_though_it_has_two_modes() {
