@@ -17,8 +17,6 @@ mod modes;
 mod null;
 mod rounding;
 
-use std::ops::AddAssign;
-
 use crate::dtype::Dtype;
 use crate::kernels::Kernel;
 use crate::report::{Bimodality, BothBimodalities};
@@ -28,7 +26,7 @@ pub use dip::dip;
 use modes::Curve;
 use rounding::Rounding;
 
-/// At most so many values of A are kept of each tensor.
+/// At most so many of A's values, evenly spaced over a tensor, are kept of it: what the null is drawn from.
 pub const ANCHORS: u64 = 4096;
 
 /// By so much, besides the counting noise, the valley must be deeper than the null's, which is only a model: what did not
@@ -44,34 +42,10 @@ pub const LEAST_ELEMENTS: u64 = 1000;
 /// shared between them, and the null's rounding may decide otherwise.
 pub const LEAST_RESIDUAL: f64 = 1e-5;
 
-/// A few thousand of A's values, evenly spaced over the tensor: what the null is drawn from.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Anchors {
-    /// Finite values, in any order.
-    pub values: Vec<f32>,
-}
-
-impl Anchors {
-    /// How far apart the anchors of a tensor lie, so that there are at most [`ANCHORS`]. It is odd: a multiple of the row
-    /// length would take them all from one column.
-    pub const fn stride(elements: u64) -> u64 {
-        elements.div_ceil(ANCHORS) | 1
-    }
-
-    /// Keeps every `stride`-th element of the tensor (0, `stride`, …) among `values`, the first of which is its element
-    /// `first`, if it is finite.
-    pub fn pick(&mut self, stride: u64, first: u64, values: &[f32]) {
-        let stride = stride.max(1);
-        let to_next = (stride - first % stride) % stride;
-        let (Ok(start), Ok(stride)) = (usize::try_from(to_next), usize::try_from(stride)) else { return };
-        self.values.extend(values.iter().skip(start).step_by(stride).filter(|value| value.is_finite()));
-    }
-}
-
-impl AddAssign<&Self> for Anchors {
-    fn add_assign(&mut self, other: &Self) {
-        self.values.extend(&other.values);
-    }
+/// How far apart the anchors of a tensor lie, so that there are at most [`ANCHORS`]. It is odd: a multiple of the row
+/// length would take them all from one column.
+pub const fn anchor_stride(elements: u64) -> u64 {
+    elements.div_ceil(ANCHORS) | 1
 }
 
 /// Buffers that are used again from one tensor to the next: one a thread.
