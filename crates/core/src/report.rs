@@ -123,7 +123,7 @@ pub struct TensorDelta {
     /// The sums.
     #[serde(flatten)]
     pub numbers: DeltaNumbers,
-    /// Moves counted in units in the last place, where both sides have the same floating-point format.
+    /// Moves counted in units in the last place, where both sides are BF16, F16 or F32 alike.
     pub ulps: Option<UlpCounts>,
     /// The distribution of relative change; none with `--norms-only`.
     pub relative: Option<RelativeHistogram>,
