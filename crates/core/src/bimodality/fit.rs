@@ -12,11 +12,13 @@
 //!   element's mean square residual is (R − (1 − f) · s² · M) / f, with R and M the means of (d − s·a)² and of a² over all
 //!   elements; where everything that was moved changed, this is (Σ d² − 2·s·Σ a·d + s²·f·Σ a²) / changed. The noise is such
 //!   that the null has the same by the same formula, with g. It is measured after rounding: B = 0.98 · A stored as BF16
-//!   leaves a residual, yet its null must be 0.98 · A rounded, with no noise at all.
+//!   leaves a residual, yet its null must be 0.98 · A rounded, with no noise at all. Should g be smaller than f, the
+//!   missing ones count as 0: far below the steps of a format, changed elements move by one step, whatever the noise, and
+//!   only how many they are says how large it is.
 //!
-//! The slope depends on g, g on the slope. Beginning with everything moved, g = f, each round makes the slope larger,
-//! though never more than 1 / f times, so they settle on the change of most elements that explains what is seen. A dense
-//! change, f ≈ 1, is one round.
+//! The slope depends on g, g on the slope. Beginning with everything moved, g = f, rounds make the slope larger,
+//! though never more than 1 / f times, until it no longer grows: the change of most elements that explains what is seen.
+//! A dense change, f ≈ 1, is one round.
 
 use super::Scratch;
 use super::null::{Model, Trial};
@@ -87,11 +89,12 @@ pub(super) fn fit(sums: &DeltaSums, rounding: Rounding, scratch: &mut Scratch) -
     if rounding != Rounding::None {
         for _ in 0..ROUNDS {
             let residual = change.residual(slope);
-            let (noise, null_share) = fitted_noise(Model { slope: slope as f32, ..model }, residual as f32, scratch);
+            let wanted = Wanted { residual: residual as f32, changed_share: change.changed_share };
+            let (noise, null_share) = fitted_noise(Model { slope: slope as f32, ..model }, wanted, scratch);
             model = Model { slope: slope as f32, noise, rounding };
             let next = change.slope * (null_share / change.changed_share).max(1.0);
             let settled = (TOLERANCE * residual / change.square.sqrt()).max(0.1 * TOLERANCE * slope.abs());
-            if (next - slope).abs() <= settled {
+            if next.abs() - slope.abs() <= settled {
                 break;
             }
             slope = next;
@@ -100,11 +103,21 @@ pub(super) fn fit(sums: &DeltaSums, rounding: Rounding, scratch: &mut Scratch) -
     (model.slope.is_finite() && model.noise.is_finite()).then_some(model)
 }
 
-/// The deviation of the Gaussian with which changed elements have the root mean square residual `wanted` once rounded,
-/// and the share of elements that then change.
-fn fitted_noise(model: Model, wanted: f32, scratch: &mut Scratch) -> (f32, f64) {
-    if !(wanted.is_normal() && wanted.recip().is_normal()) {
-        return (wanted, scratch.trial(Model { noise: wanted, ..model }, 1.0).changed_share);
+/// What the noise is fitted to.
+#[derive(Clone, Copy)]
+struct Wanted {
+    /// The root mean square residual of a changed element.
+    residual: f32,
+    /// No fewer may change.
+    changed_share: f64,
+}
+
+/// The deviation of the Gaussian with which changed elements have the wanted residual once rounded, and the share of
+/// elements that then change.
+fn fitted_noise(model: Model, wanted: Wanted, scratch: &mut Scratch) -> (f32, f64) {
+    let unit = wanted.residual;
+    if !(unit.is_normal() && unit.recip().is_normal()) {
+        return (unit, scratch.trial(Model { noise: unit, ..model }, 1.0).changed_share);
     }
     let mut trial = |variance: f64| Point::new(variance, model, wanted, scratch);
     let mut low = trial(0.0);
@@ -140,26 +153,30 @@ fn fitted_noise(model: Model, wanted: f32, scratch: &mut Scratch) -> (f32, f64) 
         }
     }
     let found = between(low, high, trial);
-    (wanted * found.variance.sqrt() as f32, found.changed_share)
+    (unit * found.variance.sqrt() as f32, found.changed_share)
 }
 
-/// A Gaussian's variance, in units of what is wanted, and what it leads to.
+/// A Gaussian's variance, in units of the mean square residual that is wanted, and what it leads to.
 #[derive(Clone, Copy)]
 struct Point {
     variance: f64,
-    /// The mean square residual of changed elements in these units, less 1; −1 where nothing changes.
+    /// The mean square residual of changed elements in these units, less 1. As those that really changed and here did not
+    /// count as 0, it is −1 where nothing changes.
     excess: f64,
     changed_share: f64,
 }
 
 impl Point {
-    fn new(variance: f64, model: Model, wanted: f32, scratch: &mut Scratch) -> Self {
-        let noise = wanted * variance.sqrt() as f32;
+    fn new(variance: f64, model: Model, wanted: Wanted, scratch: &mut Scratch) -> Self {
+        let noise = wanted.residual * variance.sqrt() as f32;
         let Trial { square_residual, square_slope, changed_share } =
-            scratch.trial(Model { noise, ..model }, wanted.recip());
+            scratch.trial(Model { noise, ..model }, wanted.residual.recip());
         let excess = match changed_share {
             0.0 => -1.0,
-            share => per_changed(square_residual, square_slope, share) - 1.0,
+            share => {
+                let enough = (share / wanted.changed_share).min(1.0);
+                enough * per_changed(square_residual, square_slope, share) - 1.0
+            }
         };
         Self { variance, excess, changed_share }
     }
