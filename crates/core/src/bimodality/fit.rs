@@ -30,7 +30,7 @@ use crate::statistics::DeltaSums;
 const TOLERANCE: f64 = 0.01;
 
 /// At most so many times the slope is made larger.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 4;
 
 /// At most so often the noise is halved, or doubled, to enclose the one looked for.
 const HALVINGS: usize = 16;
