@@ -254,7 +254,8 @@ pub struct Bimodality {
     pub valley_depth: f64,
     /// Hartigan's dip of the binned distribution.
     pub dip: Option<f64>,
-    /// The valley of the null: the same a, moved by slope · a + Gaussian of the residual's RMS, rounded to B's format.
+    /// The valley of the null: the same a, moved by slope · a + Gaussian noise, rounded to B's format. Its changed elements
+    /// have the slope and the residual's RMS of those that changed.
     pub null_valley_depth: f64,
     /// The null's dip.
     pub null_dip: Option<f64>,
