@@ -17,7 +17,7 @@ use crate::statistics::{DeltaSums, RelativeCounts};
 const QUANTILES: usize = 4096;
 
 /// At most so many elements are drawn for a null.
-const ELEMENTS: usize = 1 << 16;
+const ELEMENTS: usize = 1 << 15;
 
 /// For a small tensor it is so many times its elements, since its own noise is larger, but [`TRIAL_ELEMENTS`] at least.
 const ELEMENTS_PER_ELEMENT: u64 = 8;
