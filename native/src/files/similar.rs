@@ -17,7 +17,7 @@ pub(super) fn similar_paths(path: &Path) -> Vec<String> {
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let distance = edits(&wanted, &name.to_lowercase());
-            (distance <= 2.max(wanted.chars().count() / 4)).then_some((distance, name))
+            (distance <= 1.max(wanted.chars().count() / 4)).then_some((distance, name))
         })
         .collect();
     close.sort();
