@@ -65,11 +65,17 @@ fn compare_numbers(place: &str, found: &Value, expected: &Value) {
         assert_eq!(found[key], expected[key], "{place}: {key}");
     }
     let of = |key: &str| expected[key].as_f64().unwrap_or_default();
-    for key in ["l2_delta", "l2_a", "l2_b", "l2_relative", "l1_delta", "max_abs_delta", "rms_delta", "rms_a", "rounding_floor"]
+    for key in
+        ["l2_delta", "l2_a", "l2_b", "l2_relative", "l1_delta", "max_abs_delta", "rms_delta", "rms_a", "rounding_floor"]
     {
         close(&format!("{place}: {key}"), &found[key], &expected[key], of(key));
     }
-    close(&format!("{place}: dot_a_delta"), &found["dot_a_delta"], &expected["dot_a_delta"], of("l2_a") * of("l2_delta"));
+    close(
+        &format!("{place}: dot_a_delta"),
+        &found["dot_a_delta"],
+        &expected["dot_a_delta"],
+        of("l2_a") * of("l2_delta"),
+    );
     close(&format!("{place}: cosine"), &found["cosine"], &expected["cosine"], 1.0);
 }
 
@@ -222,9 +228,8 @@ fn a_pair_of_many_steps_does_not_depend_on_threads() {
         crate::checkpoints::save(&folder.path().join(name), "model.safetensors", &[("w", tensor)]);
     }
     let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
-    let rows = |threads: &str, more: &[&str]| {
-        tool::delta(&a, &b, &[&["--threads", threads], more].concat())["tensors"].take()
-    };
+    let rows =
+        |threads: &str, more: &[&str]| tool::delta(&a, &b, &[&["--threads", threads], more].concat())["tensors"].take();
     let one = rows("1", &[]);
     assert!(one == rows("2", &[]));
     assert!(one == rows("7", &["--no-mmap"]));

@@ -41,7 +41,9 @@ pub fn text(path: &Path) -> &str {
 pub fn command<Word: AsRef<OsStr>>(arguments: &[Word]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stethoscope"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    for variable in ["HF_HOME", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", "CLICOLOR_FORCE", "COLUMNS", "RUST_BACKTRACE"] {
+    for variable in
+        ["HF_HOME", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME", "CLICOLOR_FORCE", "COLUMNS", "RUST_BACKTRACE"]
+    {
         command.env_remove(variable);
     }
     command.env("HF_HUB_CACHE", PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-such-cache"));
