@@ -200,7 +200,7 @@ pub struct RelativeHistogram {
     pub above: u64,
     /// Elements with no relative change (a is 0, under `formula`).
     pub undefined: u64,
-    /// Elements that did not change at all; they are counted in the bin of 0 (or `undefined`) too.
+    /// How many of those in the bin of 0 did not change at all.
     pub unchanged: u64,
 }
 
