@@ -44,7 +44,7 @@ pub struct Pairing {
 #[derive(Debug, thiserror::Error)]
 pub enum PairingError {
     /// The selection does not fit A.
-    #[error("in {reference}: {source}")]
+    #[error("in {reference}")]
     Selection {
         /// A.
         reference: String,
