@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         "threads": platform.threads,
         "sum": sum,
     });
-    Ok(Destination::Standard.write(format!("{report}\n").as_bytes())?)
+    Ok(Destination::Standard.write(format!("{report}\n").as_bytes(), false)?)
 }
 
 fn sum(a: &Model, b: &Model, plan: &ReadPlan, next: &AtomicUsize) -> Result<u64, DeltaError> {

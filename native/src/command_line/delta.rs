@@ -60,6 +60,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     for destination in arguments.destinations() {
         destination.check(arguments.force)?;
     }
+    Destination::check_apart(arguments.destinations())?;
+    if let Some(folder) = &arguments.svg {
+        show::figures::check(folder, arguments.force).map_err(svg_error)?;
+    }
     let mut platform = arguments.reading.platform();
     if let Some(threads) = arguments.threads {
         platform.threads = threads.into();
@@ -88,24 +92,32 @@ impl Arguments {
         if let Some(destination) = &self.json {
             let mut json = serde_json::to_vec_pretty(report).map_err(|error| OutputError::Drawing(error.into()))?;
             json.push(b'\n');
-            destination.write(&json)?;
+            destination.write(&json, self.force)?;
         }
         if let Some(destination) = &self.csv {
             let mut csv = Vec::new();
             show::csv::delta(report, &mut csv).map_err(|error| OutputError::Drawing(error.into()))?;
-            destination.write(&csv)?;
+            destination.write(&csv, self.force)?;
         }
         if let Some(destination) = &self.html {
             let page = show::page::delta(report).map_err(|error| OutputError::Drawing(error.into()))?;
-            destination.write(page.as_bytes())?;
+            destination.write(page.as_bytes(), self.force)?;
         }
         if let Some(folder) = &self.svg {
-            show::figures::write(report, folder, self.force).map_err(|error| OutputError::Drawing(error.into()))?;
+            show::figures::write(report, folder, self.force).map_err(svg_error)?;
         }
         if self.destinations().all(|destination| *destination != Destination::Standard) {
             let (width, color) = show::terminal();
-            Destination::Standard.write(show::table::delta(report, width, color).as_bytes())?;
+            Destination::Standard.write(show::table::delta(report, width, color).as_bytes(), false)?;
         }
         Ok(())
+    }
+}
+
+/// Files that are in the way are told like those of any other result.
+fn svg_error(error: show::figures::WriteError) -> OutputError {
+    match error {
+        show::figures::WriteError::Exists(path) => OutputError::Exists { path },
+        error => OutputError::Drawing(error.into()),
     }
 }

@@ -35,11 +35,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(destination) = &arguments.json {
         let mut json = serde_json::to_vec_pretty(&inspection).map_err(|error| OutputError::Drawing(error.into()))?;
         json.push(b'\n');
-        destination.write(&json)?;
+        destination.write(&json, arguments.force)?;
     }
     if arguments.json != Some(Destination::Standard) {
         let (width, color) = show::terminal();
-        Destination::Standard.write(inspection.table(width, color).as_bytes())?;
+        Destination::Standard.write(inspection.table(width, color).as_bytes(), false)?;
     }
     Ok(())
 }

@@ -6,11 +6,13 @@ mod inspect;
 mod output;
 mod progress;
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use stethoscope_core::delta::DeltaError;
+use stethoscope_core::pairing::PairingError;
 
 use crate::platform::{JobError, Platform};
 use output::OutputError;
@@ -71,7 +73,10 @@ impl Failure {
     /// 1 for what went wrong, 2 for what was asked wrongly, 130 for Ctrl-C.
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Job(JobError::Delta(DeltaError::Selection(_))) | Self::Output(OutputError::Exists { .. }) => 2,
+            Self::Job(JobError::Delta(
+                DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. }),
+            ))
+            | Self::Output(OutputError::Exists { .. } | OutputError::Twice { .. }) => 2,
             Self::Job(_) | Self::Output(_) => 1,
             Self::Interrupted => 130,
         }
@@ -90,7 +95,8 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let code = failure.exit_code();
-            eprintln!("error: {:#}", anyhow::Error::from(failure));
+            // Where nobody can be told any more, the exit code has to do.
+            let _ = writeln!(io::stderr(), "error: {:#}", anyhow::Error::from(failure));
             ExitCode::from(code)
         }
     }

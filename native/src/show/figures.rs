@@ -53,7 +53,7 @@ pub enum WriteError {
     #[error("not overwriting {}: it exists already; choose another folder, or say --force", .0.display())]
     Exists(PathBuf),
     /// The folder or a file in it could not be written.
-    #[error("{doing} {}: {source}", .path.display())]
+    #[error("{doing} {}", .path.display())]
     Io {
         /// What was being done: `creating`, `writing`.
         doing: &'static str,
@@ -84,6 +84,22 @@ pub fn all(report: &DeltaReport) -> Result<Vec<Figure>, FigureError> {
     Ok(figures)
 }
 
+/// Every name that a figure's file can have.
+const FILE_NAMES: [&str; 5] =
+    ["norms.svg", "relative-norms.svg", "heat-map.svg", "relative-heat-map.svg", "distributions.svg"];
+
+/// Whether [`write()`] may write into the folder `dir`: to be asked before a long measurement.
+///
+/// # Errors
+/// [`WriteError::Exists`] if one of the files is there and `force` is not given.
+pub fn check(dir: &Path, force: bool) -> Result<(), WriteError> {
+    let mut paths = FILE_NAMES.iter().map(|name| dir.join(name));
+    match paths.find(|path| !force && path.symlink_metadata().is_ok()) {
+        Some(existing) => Err(WriteError::Exists(existing)),
+        None => Ok(()),
+    }
+}
+
 /// Draws [`all`] figures of `report` into the folder `dir`, made if it is missing, and gives the files' paths. Each file appears
 /// whole or not at all.
 ///
@@ -91,11 +107,9 @@ pub fn all(report: &DeltaReport) -> Result<Vec<Figure>, FigureError> {
 /// [`WriteError::Exists`] before anything is written, if one of the files is there and `force` is not given; else what the
 /// system says.
 pub fn write(report: &DeltaReport, dir: &Path, force: bool) -> Result<Vec<PathBuf>, WriteError> {
+    check(dir, force)?;
     let figures = all(report)?;
     let paths: Vec<PathBuf> = figures.iter().map(|figure| dir.join(figure.file_name)).collect();
-    if let Some(existing) = paths.iter().find(|path| !force && path.symlink_metadata().is_ok()) {
-        return Err(WriteError::Exists(existing.clone()));
-    }
     fs::create_dir_all(dir).map_err(|source| WriteError::Io { doing: "creating", path: dir.to_owned(), source })?;
     for (figure, path) in figures.iter().zip(&paths) {
         write_whole(dir, path, figure.svg.as_bytes(), force)?;
