@@ -68,3 +68,19 @@ pub fn one_tensor(values: &[f32]) -> TempDir {
 pub fn file_of(header: &str, data: &[u8]) -> Vec<u8> {
     [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
 }
+
+/// Two checkpoints of one enormous tensor `w`, all zeros and taking no space, which take minutes to compare. They lie where
+/// the build does, since a temporary folder may be in memory.
+#[cfg(unix)]
+pub fn sparse_pair() -> (PathBuf, PathBuf, TempDir) {
+    const ELEMENTS: u64 = 1 << 33;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder beside the build");
+    let header = format!(r#"{{"w":{{"dtype":"F32","shape":[{ELEMENTS}],"data_offsets":[0,{}]}}}}"#, 4 * ELEMENTS);
+    let [a, b] = ["a", "b"].map(|name| {
+        let path = write(folder.path(), &format!("{name}.safetensors"), file_of(&header, &[]));
+        let file = fs::File::options().write(true).open(&path).expect("the file just written");
+        file.set_len(8 + header.len() as u64 + 4 * ELEMENTS).expect("a file may have holes");
+        path
+    });
+    (a, b, folder)
+}

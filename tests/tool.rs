@@ -126,3 +126,19 @@ pub fn delta(a: &Path, b: &Path, more: &[&str]) -> Value {
     let json = succeed(&[&["delta", text(a), text(b), "--json", "-"], more].concat());
     serde_json::from_str(&json).expect("the report is JSON")
 }
+
+/// Waits until a file that the system keeps about a process (`/proc/ID/…`) says so, or where there is none, for a second.
+#[cfg(unix)]
+#[track_caller]
+pub fn wait_until(what: &str, process: u32, file: &str, is_so: impl Fn(&str) -> bool) {
+    let path = PathBuf::from(format!("/proc/{process}")).join(file);
+    let start = Instant::now();
+    while start.elapsed() < TIME_LIMIT {
+        match std::fs::read_to_string(&path) {
+            Ok(text) if is_so(&text) => return,
+            Ok(_) => thread::sleep(Duration::from_millis(2)),
+            Err(_) => return thread::sleep(Duration::from_secs(1)),
+        }
+    }
+    panic!("{what} did not come");
+}
