@@ -96,9 +96,9 @@ pub fn warnings(rows: &[TensorDelta]) -> Vec<String> {
         let (a, b) =
             broken.iter().fold((0, 0), |(a, b), row| (a + row.numbers.non_finite_a, b + row.numbers.non_finite_b));
         warnings.push(format!(
-            "{} hold values that are infinite or not a number ({a} in A, {b} in B; the first is {}): they are left out of \
+            "{} values that are infinite or not a number ({a} in A, {b} in B; the first is {}): they are left out of \
              every sum",
-            if broken.len() == 1 { "one tensor".to_owned() } else { format!("{} tensors", broken.len()) },
+            if broken.len() == 1 { "one tensor holds".to_owned() } else { format!("{} tensors hold", broken.len()) },
             first.name
         ));
     }
