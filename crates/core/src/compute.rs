@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::bimodality::ANCHORS;
+use crate::bimodality::anchor_stride;
 use crate::checkpoint::Storage;
 use crate::dequantise::{Encoded, decode_into, decode_into_f64};
 use crate::dtype::Dtype;
@@ -323,8 +323,7 @@ struct AnchorPicker {
 
 impl AnchorPicker {
     fn new(part: &PairPart, detail: Detail) -> Self {
-        // An odd distance, so that it does not keep to one column of a matrix whose rows are even.
-        let distance = (part.region.elements() / ANCHORS) | 1;
+        let distance = anchor_stride(part.region.elements());
         Self { distance: (detail == Detail::Everything).then_some(distance), wait: 0 }
     }
 

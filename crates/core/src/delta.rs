@@ -15,7 +15,7 @@ use crate::compute::{Compute, Measurement, Outcome, PartOutcome, Task};
 use crate::kernels::{Detail, InstructionSet, Kernel};
 use crate::model::Model;
 use crate::pairing::{Pairing, PairingError};
-use crate::plan::ReadPlan;
+use crate::plan::{ReadPlan, Step};
 use crate::report::{DeltaReport, Envelope, TensorDelta};
 use crate::selection::{Selection, SelectionError};
 use crate::settings;
@@ -23,7 +23,10 @@ use crate::source::{Block, ReadError};
 use crate::work::{Cancelled, DeltaRequest, Event};
 
 /// Steps whose bytes are asked for before they are needed, for sources that take their time.
-const READ_AHEAD: usize = 4;
+const READ_AHEAD: usize = 2;
+
+/// How often progress is told, from nothing to all.
+const PROGRESS_EVENTS: u64 = 200;
 
 /// Why a delta could not be measured.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +124,8 @@ async fn measure(
         .buffered(READ_AHEAD);
     let mut under_way = 0;
     let mut early = BTreeMap::new();
-    let mut bytes_done = 0;
+    let bytes: u64 = measurement.steps.iter().map(Step::bytes).sum();
+    let (mut bytes_done, mut bytes_told) = (0, 0);
     loop {
         while under_way < compute.capacity() {
             let Some(task) = tasks.next().await else { break };
@@ -140,7 +144,10 @@ async fn measure(
                 observe(Event::Tensor(Box::new(row))).await?;
             }
         }
-        observe(Event::Progress { bytes_done }).await?;
+        if bytes_done >= bytes_told + bytes / PROGRESS_EVENTS {
+            bytes_told = bytes_done;
+            observe(Event::Progress { bytes_done }).await?;
+        }
     }
 }
 

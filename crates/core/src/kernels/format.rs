@@ -7,8 +7,13 @@ pub trait Format {
     /// Bytes of one element.
     const BYTES: usize;
 
-    /// The values of `LANES` elements; `bytes` holds exactly those.
+    /// The values of `LANES` elements, in an order of the format's own; `bytes` holds exactly those.
     fn load(bytes: &[u8]) -> Lanes;
+
+    /// Which of the `LANES` elements [`load`](Self::load) puts into a lane.
+    fn element(lane: usize) -> usize {
+        lane
+    }
 
     /// The value of one element.
     fn value(bytes: &[u8]) -> f32;
@@ -20,10 +25,22 @@ pub struct Bf16;
 impl Format for Bf16 {
     const BYTES: usize = 2;
 
+    /// Those at even places, then those at odd ones: a pair of them is one 32-bit word, and the upper one needs no shift.
     #[inline(always)]
     fn load(bytes: &[u8]) -> Lanes {
         let bytes: &[u8; 2 * LANES] = bytes.try_into().expect("the caller cut it to size");
-        map(|lane| f32::from_bits(u32::from(half_word(bytes, lane)) << 16))
+        let words: [u32; LANES / 2] = map(|pair| {
+            u32::from_le_bytes([bytes[4 * pair], bytes[4 * pair + 1], bytes[4 * pair + 2], bytes[4 * pair + 3]])
+        });
+        map(|lane| {
+            let word = words[lane % (LANES / 2)];
+            f32::from_bits(if lane < LANES / 2 { word << 16 } else { word & 0xffff_0000 })
+        })
+    }
+
+    #[inline(always)]
+    fn element(lane: usize) -> usize {
+        lane % (LANES / 2) * 2 + lane / (LANES / 2)
     }
 
     #[inline(always)]

@@ -8,8 +8,8 @@ pub type Lanes = [f32; LANES];
 
 /// One value per lane.
 #[inline(always)]
-pub fn map<T: Copy + Default>(function: impl Fn(usize) -> T) -> [T; LANES] {
-    let mut lanes = [T::default(); LANES];
+pub fn map<T: Copy + Default, const N: usize>(function: impl Fn(usize) -> T) -> [T; N] {
+    let mut lanes = [T::default(); N];
     for (lane, value) in lanes.iter_mut().enumerate() {
         *value = function(lane);
     }

@@ -19,9 +19,7 @@ pub const SCRIPT_OFFSET: f32 = 1e-8;
 /// The low bits of a code: how far d is from 0, as the number of whole hundredths of m (`0..100`), or one of these.
 const BEYOND: u32 = 100;
 const UNCHANGED: u32 = 101;
-/// Unchanged, and a is 0: no relative change exists under the formula.
-const UNCHANGED_ZERO: u32 = 102;
-/// The guess cannot be trusted: [`count`] settles it.
+/// Settled by [`count`]: the guess cannot be trusted, or a is 0.
 const UNSURE: u32 = 127;
 const DISTANCES: usize = 128;
 /// The high bits: the signs of d and of a.
@@ -37,16 +35,13 @@ const HALF: usize = LANES / 2;
 /// A relative room for rounding: each, here and in the definition, is below 2⁻²⁴.
 const ROOM: f32 = 1.0 / (1 << 20) as f32;
 
-/// 1.5 · 2²³.
-const ROUNDER: f32 = 12_582_912.0;
-
 /// Counters that are incremented side by side: neighbours often fall into the same bin, and an increment must not wait
 /// for the one before.
 const COPIES: usize = 8;
 
 /// Counts by code, one set for every lane modulo [`COPIES`], in counters that must be emptied in time.
 pub struct Scatter {
-    codes: [u16; TILE],
+    codes: [u32; TILE],
     unsure: [u16; TILE],
     counters: [[u16; CODES]; COPIES],
     settled: RelativeCounts,
@@ -94,10 +89,8 @@ impl Scatter {
             let outward = usize::from(has(EDGE_MET) && !negative_ratio);
             self.settled.script.add_distances(codes, negative_delta, 0);
             self.settled.formula.add_distances(codes, negative_ratio, outward);
-            let (unchanged, zero) = (codes[UNCHANGED as usize], codes[UNCHANGED_ZERO as usize]);
-            self.settled.script.add_unchanged(unchanged + zero);
-            self.settled.formula.add_unchanged(unchanged);
-            self.settled.formula.undefined += zero;
+            self.settled.script.add_unchanged(codes[UNCHANGED as usize]);
+            self.settled.formula.add_unchanged(codes[UNCHANGED as usize]);
         }
     }
 }
@@ -137,7 +130,7 @@ pub fn add<F: Format, const FUSED: bool>(a: &[u8], b: &[u8], scatter: &mut Scatt
     }
     for codes in codes.chunks_exact(COPIES) {
         for (&code, counters) in codes.iter().zip(&mut scatter.counters) {
-            let counter = &mut counters[usize::from(code) % CODES];
+            let counter = &mut counters[code as usize % CODES];
             *counter = counter.wrapping_add(1);
         }
     }
@@ -146,7 +139,7 @@ pub fn add<F: Format, const FUSED: bool>(a: &[u8], b: &[u8], scatter: &mut Scatt
         if codes.iter().fold(false, |any, &code| any | is_unsure(code)) {
             // Which lanes cannot be predicted, so every lane is written and only some are kept.
             for (lane, &code) in codes.iter().enumerate() {
-                scatter.unsure[unsure % TILE] = (group * LANES + lane) as u16;
+                scatter.unsure[unsure % TILE] = (group * LANES + F::element(lane)) as u16;
                 unsure += usize::from(is_unsure(code));
             }
         }
@@ -161,33 +154,32 @@ pub fn add<F: Format, const FUSED: bool>(a: &[u8], b: &[u8], scatter: &mut Scatt
 /// Writes the codes of [`HALF`] lanes.
 ///
 /// With e = |d| and j whole hundredths, E\[j\]·(|a| + 1e-8) < e < E\[j + 1\]·|a| puts d inside one bin under both
-/// definitions and whatever the signs, since products with the larger scale are no smaller. The lower edge is kept away
-/// from by more than any rounding; the upper one is exact, because short mantissas often meet it (a quarter of a).
+/// definitions and whatever the signs, since products with the larger scale are no smaller. The quotient that guesses j
+/// is too small by more than any rounding, so that its whole part keeps to the lower edge; the upper one is exact,
+/// because short mantissas often meet it (a quarter of a).
 #[inline(always)]
-fn encode<const FUSED: bool>(a: &[f32], b: &[f32], codes: &mut [u16]) {
+fn encode<const FUSED: bool>(a: &[f32], b: &[f32], codes: &mut [u32]) {
     let mut encoded = [0; HALF];
     for lane in 0..HALF {
         let delta = b[lane] - a[lane];
         let (distance, magnitude) = (delta.abs(), a[lane].abs());
         let scale = magnitude + SCRIPT_OFFSET;
-        let percent = distance * 100.0;
-        let guess = percent / scale - 0.5;
+        let guess = distance * (100.0 * (1.0 - ROOM)) / scale;
         let guess = if guess < 99.0 { guess } else { 99.0 };
-        // Near 1.5 · 2²³ the last bit of an f32 is worth 1: the sum is rounded to a whole number, found in its low bits.
-        let rounded = guess + ROUNDER;
-        let hundredths = rounded - ROUNDER;
-        let upper = edge::<FUSED>(hundredths + 1.0);
-        let inside = (hundredths * scale < percent * (1.0 - ROOM))
-            & (distance <= upper * magnitude)
-            & (distance < upper * scale);
+        // SAFETY: neither operand of the quotient is negative, infinite over infinite, or zero over zero, so the guess is
+        // a number from 0 to 99.
+        let hundredths: i32 = unsafe { guess.to_int_unchecked() };
+        let upper = edge::<FUSED>((hundredths + 1) as f32);
+        let inside = (distance <= upper * magnitude) & (distance < upper * scale);
         let met = if distance == upper * magnitude { EDGE_MET } else { 0 };
-        let zero = magnitude < TINY;
-        let code = if inside { rounded.to_bits() } else { UNSURE };
-        let code = if (distance > scale) & !zero { BEYOND } else { code };
-        let still = if zero { UNCHANGED_ZERO } else { UNCHANGED };
-        let code = if distance < TINY { still } else { code };
-        let signs = ((delta.to_bits() >> 31) * NEGATIVE_DELTA) | ((a[lane].to_bits() >> 31) * NEGATIVE_A);
-        encoded[lane] = (code | signs | met) as u16;
+        let code = if inside { hundredths as u32 } else { UNSURE };
+        let code = if distance > scale { BEYOND } else { code };
+        let code = if distance < TINY { UNCHANGED } else { code };
+        // The formula has no word for these.
+        let code = if magnitude < TINY { UNSURE } else { code };
+        let signs =
+            (((delta.to_bits() >> 1) & (NEGATIVE_DELTA << 23)) | (a[lane].to_bits() & (NEGATIVE_A << 23))) >> 23;
+        encoded[lane] = code | signs | met;
     }
     codes.copy_from_slice(&encoded);
 }
@@ -203,8 +195,8 @@ fn edge<const FUSED: bool>(hundredths: f32) -> f32 {
 }
 
 #[inline(always)]
-fn is_unsure(code: u16) -> bool {
-    code % DISTANCES as u16 == UNSURE as u16
+fn is_unsure(code: u32) -> bool {
+    code % DISTANCES as u32 == UNSURE
 }
 
 /// Counts one element with finite a and d (d may have overflowed to infinity) under both definitions.

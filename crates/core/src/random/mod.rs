@@ -15,6 +15,7 @@ mod philox;
 
 use sha2::{Digest, Sha256};
 
+pub(crate) use normal::quantile as normal_quantile;
 pub use philox::philox4x32;
 
 /// All draws of one purpose for one tensor.

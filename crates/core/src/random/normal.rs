@@ -58,7 +58,7 @@ const TAIL: Rational = [
 ///
 /// Wichura's algorithm AS 241 (Applied Statistics 37, 1988), without its last branch. It needs only + − × ÷ √, which IEEE 754
 /// rounds correctly, and [`ln`], which is made of them: a mathematics library could differ from one system to the next.
-pub(super) fn quantile(probability: f64) -> f64 {
+pub(crate) fn quantile(probability: f64) -> f64 {
     let from_centre = probability - 0.5;
     if from_centre.abs() <= 0.425 {
         return from_centre * evaluate(&CENTRE, 0.425 * 0.425 - from_centre * from_centre);
