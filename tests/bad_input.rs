@@ -131,7 +131,10 @@ fn offsets_that_cannot_be() {
     let offsets = |offsets: &str| format!(r#"{{"dtype":"F32","shape":[2],"data_offsets":{offsets}}}"#);
     assert_entry_refused(&offsets("[-8,0]"), &["-8"]);
     assert_entry_refused(&offsets("[0,8.5]"), &["8.5"]);
-    assert_entry_refused(&offsets("[0,18446744073709551616]"), &["floating point", "a whole number from 0 to 2^64 - 1"]);
+    assert_entry_refused(
+        &offsets("[0,18446744073709551616]"),
+        &["floating point", "a whole number from 0 to 2^64 - 1"],
+    );
     assert_entry_refused(&offsets("[8,0]"), &["go backwards, from 8 to 0"]);
     assert_entry_refused(&offsets("[0]"), &["data_offsets", "expected"]);
     assert_entry_refused(&offsets("[4,12]"), &["4..12", "only 8 bytes follow the header"]);
@@ -261,7 +264,7 @@ fn two_models_with_nothing_in_common() {
     assert_mentions(&message, &[text(one.path()), "other.safetensors", "no tensor in common", "a fine-tune of it?"]);
     let wider = one_tensor(&[1.0, 2.0]);
     let message = refuse(1, &["delta", text(one.path()), text(wider.path())]);
-    assert_mentions(&message, &["no tensor in common", "w does not fit ([1] in A, [2] in B)"]);
+    assert_mentions(&message, &["no tensor in common", "\"w\" does not fit ([1] in A, [2] in B)"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::checkpoints::{Tensor, f32_tensor, file_of, folder, save, write};
-use crate::tool::{assert_mentions, delta, stethoscope, succeed, text};
+use crate::tool::{assert_mentions, delta, refuse, stethoscope, succeed, text};
 
 /// Two checkpoints with the same tensors, B's values moved by 1.
 fn pair(tensors: &[(&str, &[usize])]) -> (tempfile::TempDir, std::path::PathBuf, std::path::PathBuf) {
@@ -53,9 +53,9 @@ fn a_file_without_tensors_can_be_inspected_but_not_compared() {
     let folder = folder();
     let path = write(folder.path(), "none.safetensors", file_of("{}", &[]));
     assert_mentions(&succeed(&["inspect", text(&path)]), &["0 parameters"]);
-    let answer = stethoscope(&["delta", text(&path), text(&path)]);
-    assert_eq!(answer.status.code(), Some(1), "{answer:?}");
-    assert_mentions(&answer.stderr, &["none.safetensors", "no tensor"]);
+    for (a, b) in [(text(&path), "demo:base"), ("demo:base", text(&path))] {
+        assert_mentions(&refuse(1, &["delta", a, b]), &["none.safetensors holds no tensors", "expected"]);
+    }
 }
 
 /// Names that would be a path, a command to a terminal, markup, a formula or a page of text.
@@ -89,6 +89,21 @@ fn names_are_shown_and_never_obeyed() {
 
     let csv = succeed(&["delta", text(&a), text(&b), "--csv", "-"]);
     assert_eq!(csv::Reader::from_reader(csv.as_bytes()).records().filter(Result::is_ok).count(), names.len());
+
+    // Messages show names too.
+    let other = save(folder.path(), "other.safetensors", &[("o", f32_tensor(&[2], &[1.0, 1.0]))]);
+    let controls = save(folder.path(), "controls.safetensors", &[(NAMES[3], f32_tensor(&[2], &[1.0, f32::NAN]))]);
+    for arguments in [
+        &["delta", text(&controls), text(&other)][..],
+        &["delta", text(&controls), text(&other), "--select", "\"zzz*\""],
+        &["delta", text(&a), text(&controls)],
+        &["inspect", text(&controls)],
+    ] {
+        let answer = stethoscope(arguments);
+        for said in [&answer.stdout, &answer.stderr] {
+            assert!(!said.chars().any(|c| c.is_control() && c != '\n'), "{said:?}");
+        }
+    }
 
     // Here most names are listed as unpaired.
     let page = folder.path().join("page.html");

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::anatomy::{Role, Site};
 use crate::checkpoint::{Storage, Tensor};
 use crate::model::Model;
+use crate::quoted::Quoted;
 use crate::region::Region;
 use crate::report::{Presence, Unpaired, UnpairedReason};
 use crate::selection::{ResolveError, Selected, Selection};
@@ -51,20 +52,19 @@ pub enum PairingError {
         /// Why.
         source: ResolveError,
     },
+    /// One of them has no tensors at all.
+    #[error("{reference} holds no tensors; two checkpoints with weights were expected")]
+    NoTensors {
+        /// Which one.
+        reference: String,
+    },
     /// No selected tensor is in both.
-    #[error(
-        "{a} ({family_a}) and {b} ({family_b}) have no tensor in common to compare: {detail}. Are these two a model and \
-         a fine-tune of it?"
-    )]
+    #[error("{a} and {b} have no tensor in common to compare: {detail}. Are these two a model and a fine-tune of it?")]
     NothingInCommon {
-        /// A.
+        /// A and its family.
         a: String,
-        /// A's family.
-        family_a: String,
-        /// B.
+        /// B and its family.
         b: String,
-        /// B's family.
-        family_b: String,
         /// An example of what does not fit.
         detail: String,
     },
@@ -74,6 +74,9 @@ impl Pairing {
     /// Pairs the selected tensors of A with those of B: by name, and where the names differ (a prefix more or less) by
     /// their place in the network.
     pub fn new(a: &Model, b: &Model, selection: &Selection) -> Result<Self, PairingError> {
+        if let Some(empty) = [a, b].into_iter().find(|model| model.checkpoint.tensors.is_empty()) {
+            return Err(PairingError::NoTensors { reference: empty.checkpoint.reference.clone() });
+        }
         let selected = resolve(a, selection)
             .map_err(|source| PairingError::Selection { reference: a.checkpoint.reference.clone(), source })?;
         let mut parts: HashMap<usize, Vec<PairPart>> = HashMap::new();
@@ -125,15 +128,10 @@ impl Pairing {
                 Presence::B => "is in B alone",
                 Presence::Both => "does not fit",
             };
-            format!("{} {place} ({})", first.name, first.detail)
+            format!("{} {place} ({})", Quoted(&first.name), first.detail)
         });
-        PairingError::NothingInCommon {
-            a: a.checkpoint.reference.clone(),
-            family_a: a.anatomy.name().to_owned(),
-            b: b.checkpoint.reference.clone(),
-            family_b: b.anatomy.name().to_owned(),
-            detail,
-        }
+        let of = |model: &Model| format!("{} ({})", model.checkpoint.reference, model.anatomy.name());
+        PairingError::NothingInCommon { a: of(a), b: of(b), detail }
     }
 }
 

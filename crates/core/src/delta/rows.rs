@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::FinishedRow;
 use crate::anatomy::{Part, Role};
 use crate::pairing::{Pair, PairPart};
+use crate::quoted::Quoted;
 use crate::report::{BothBimodalities, ModuleDelta, RelativeDefinition, TensorDelta};
 use crate::statistics::DeltaSums;
 
@@ -99,7 +100,7 @@ pub fn warnings(rows: &[TensorDelta]) -> Vec<String> {
             "{} values that are infinite or not a number ({a} in A, {b} in B; the first is {}): they are left out of \
              every sum",
             if broken.len() == 1 { "one tensor holds".to_owned() } else { format!("{} tensors hold", broken.len()) },
-            first.name
+            Quoted(&first.name)
         ));
     }
     warnings
