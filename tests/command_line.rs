@@ -71,7 +71,7 @@ fn json_has_the_envelope_and_the_fields_of_its_schema() {
     assert!(report["warnings"].is_array());
     for side in ["a", "b"] {
         assert_eq!(report[side]["fingerprint"].as_str().map(str::len), Some(64));
-        assert_eq!((&report[side]["layers"], &report[side]["family"]), (&json!(12), &json!("llama")));
+        assert_eq!((&report[side]["layers"], &report[side]["family"]), (&json!(12), &json!("qwen2")));
         assert!(report[side]["parameters"].is_u64() && report[side]["ref"].is_string());
     }
     const NUMBERS: [&str; 14] = [
@@ -178,11 +178,20 @@ fn files_that_exist_are_kept_unless_forced() {
 fn a_destination_that_cannot_be_is_refused_before_the_work() {
     let folder = folder();
     let nowhere = folder.path().join("no/such/folder/report.json");
-    assert_mentions(&refuse(1, &demo(&["--json", text(&nowhere)])), &["no/such/folder/report.json", "No such file"]);
-    assert_mentions(&refuse(1, &demo(&["--csv", text(folder.path())])), &[text(folder.path()), "directory"]);
-    assert_mentions(&refuse(2, &demo(&["--json", "-", "--csv", "-"])), &["standard output", "two results"]);
+    assert_mentions(
+        &refuse(2, &demo(&["--json", text(&nowhere)])),
+        &["no/such/folder/report.json", "there is no directory"],
+    );
+    assert_mentions(&refuse(2, &demo(&["--csv", text(folder.path())])), &[text(folder.path()), "is a directory"]);
+    assert_mentions(
+        &refuse(2, &demo(&["--json", "-", "--csv", "-"])),
+        &["standard output", "two results cannot both go"],
+    );
     let one = folder.path().join("one");
-    assert_mentions(&refuse(2, &demo(&["--json", text(&one), "--html", text(&one)])), &["one", "two results"]);
+    assert_mentions(
+        &refuse(2, &demo(&["--json", text(&one), "--html", text(&one)])),
+        &["one", "two results cannot both go"],
+    );
     assert!(entries(folder.path()).is_empty());
 }
 

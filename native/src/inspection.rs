@@ -1,5 +1,6 @@
 //! What a checkpoint is made of, from its headers and its configuration.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
 use stethoscope_core::anatomy::{Part, Role, Site};
@@ -29,20 +30,13 @@ const FACTS: [&str; 12] = [
 /// Collects what the headers say of a model.
 pub fn inspect(model: &Model) -> Inspection {
     let checkpoint = &model.checkpoint;
-    let headers_bytes = checkpoint.headers.iter().map(|header| header.header_bytes).sum();
+    let header_bytes = checkpoint.headers.iter().map(|header| header.header_bytes).sum();
+    let nothing_computed = ComputeInfo { backend: "cpu".into(), adapter: "none".into(), threads: 1 };
     Inspection {
-        envelope: Envelope {
-            schema: "stethoscope.inspect/1".into(),
-            tool: concat!("stethoscope ", env!("CARGO_PKG_VERSION")).into(),
-            command: Vec::new(),
-            compute: ComputeInfo { backend: "cpu".into(), adapter: "none".into(), threads: 1 },
-            seed: None,
-            seconds: 0.0,
-            bytes_read: headers_bytes,
-            warnings: Vec::new(),
-        },
+        envelope: Envelope::new("inspect", nothing_computed, header_bytes, Vec::new()),
         reference: checkpoint.reference.clone(),
-        family: model.anatomy.name().to_owned(),
+        family: model.family().to_owned(),
+        anatomy: model.anatomy.name().to_owned(),
         architecture: architecture(model),
         layers: model.layers(),
         parameters: checkpoint.parameters(),
@@ -89,20 +83,17 @@ struct Module {
     shapes: HashMap<Vec<u64>, u64>,
 }
 
+/// Those with the most parameters first.
 fn modules(model: &Model) -> Vec<ModuleSummary> {
     let mut modules: BTreeMap<(&Role, &Part), Module> = BTreeMap::new();
-    // In the order in which the checkpoint first mentions them.
-    let mut order = Vec::new();
     for (tensor, sites) in model.checkpoint.tensors.iter().zip(&model.sites) {
         for site in sites {
-            let key = (&site.role, &site.part);
-            if !modules.contains_key(&key) {
-                order.push(key);
-            }
-            modules.entry(key).or_default().add(tensor, site);
+            modules.entry((&site.role, &site.part)).or_default().add(tensor, site);
         }
     }
-    order.into_iter().filter_map(|key| modules.remove(&key).map(|module| module.summary(key))).collect()
+    let mut modules: Vec<ModuleSummary> = modules.into_iter().map(|(key, module)| module.summary(key)).collect();
+    modules.sort_by_key(|module| Reverse(module.parameters));
+    modules
 }
 
 impl Module {

@@ -11,6 +11,7 @@ use stethoscope_core::anatomy::{Anatomy, AnatomyError};
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
 use stethoscope_core::delta::{DeltaError, delta};
 use stethoscope_core::model::Model;
+use stethoscope_core::pairing::PairingError;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, Request};
 
@@ -60,6 +61,13 @@ pub enum JobError {
     /// The delta could not be measured.
     #[error(transparent)]
     Delta(#[from] DeltaError),
+}
+
+impl JobError {
+    /// Whether what was asked was wrong, rather than what was found.
+    pub const fn is_misuse(&self) -> bool {
+        matches!(self, Self::Delta(DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. })))
+    }
 }
 
 /// A request that is being run.

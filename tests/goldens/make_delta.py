@@ -173,7 +173,7 @@ def modules(rows):
             layers.setdefault(member[0]["layer"], []).append(member)
         relative = lambda members: numbers(Pooled([m[1] for m in members]), Pooled([m[2] for m in members]))[0]["l2_relative"]
         sizes = {layer: relative(members) for layer, members in layers.items()}
-        sizes = {layer: size for layer, size in sizes.items() if size is not None}
+        sizes = {layer: size for layer, size in sizes.items() if size}
         peak = max(sizes, key=sizes.get) if sizes else None
         pooled = numbers(Pooled([m[1] for m in members]), Pooled([m[2] for m in members]))[0]
         pooled["rounding_floor"] = root(sum(m[0]["rounding_floor"] ** 2 for m in members))

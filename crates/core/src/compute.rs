@@ -190,6 +190,13 @@ struct StepReader<'a> {
 impl<'a> StepReader<'a> {
     fn part(&mut self, part: &PairPart) -> PartOutcome {
         let mut outcome = PartOutcome::default();
+        let bounds = part.region.bounds();
+        let Range { start, end } = self.step.elements;
+        let (start, end) = (start.max(bounds.start), end.min(bounds.end));
+        if start >= end && !self.step.elements.is_empty() {
+            // Most experts of a stack are elsewhere.
+            return outcome;
+        }
         let mut anchors = AnchorPicker::new(part, self.task.measurement.detail);
         match Path::of(self.pair) {
             Path::InPlace(dtype) if part.region.is_whole() => {
@@ -198,12 +205,11 @@ impl<'a> StepReader<'a> {
                 anchors.pick_encoded(dtype, a, &mut outcome.anchors);
             }
             path => {
-                let Range { start, end } = self.step.elements;
                 for from in (start..end).step_by(PIECE as usize) {
                     let runs = part.region.runs(from..end.min(from + PIECE));
                     self.runs(&path, &runs, &mut anchors, &mut outcome);
                 }
-                if start == end {
+                if start >= end {
                     // So that an empty tensor has the same fields as any other.
                     self.runs(&path, &[], &mut anchors, &mut outcome);
                 }

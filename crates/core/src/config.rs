@@ -66,7 +66,7 @@ pub struct ModelConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It is not JSON.
-    #[error("{file} is not JSON: {source}")]
+    #[error("{file} is not JSON")]
     NotJson {
         /// The file's name.
         file: String,
@@ -102,8 +102,12 @@ impl ModelConfig {
     /// A size that is null, a list (one per layer) or absent is unknown. A size that is text, negative or fractional is
     /// an error.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, ConfigError> {
-        let raw: Value = serde_json::from_slice(&without_non_finite_numbers(bytes))
-            .map_err(|source| ConfigError::NotJson { file: file.to_owned(), source })?;
+        let raw = parse_json(bytes).map_err(|source| ConfigError::NotJson { file: file.to_owned(), source })?;
+        Self::from_json(file, raw)
+    }
+
+    /// As [`parse`](Self::parse), of what was parsed already.
+    pub fn from_json(file: &str, raw: Value) -> Result<Self, ConfigError> {
         let Some(top) = raw.as_object() else {
             return Err(ConfigError::NotAnObject { file: file.to_owned(), found: kind(&raw) });
         };
@@ -304,6 +308,12 @@ fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "an object",
     }
+}
+
+/// Parses JSON as Python writes it: numbers that JSON does not have become null.
+pub(crate) fn parse_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    serde_json::from_slice(bytes)
+        .or_else(|error| serde_json::from_slice(&without_non_finite_numbers(bytes)).map_err(|_| error))
 }
 
 /// Replaces `NaN`, `Infinity` and `-Infinity`, which Python's `json` writes and JSON does not have, by null.

@@ -77,16 +77,7 @@ pub async fn delta(
         observe(Event::Warning(warning.clone())).await?;
     }
     Ok(DeltaReport {
-        envelope: Envelope {
-            schema: "stethoscope.delta/1".into(),
-            tool: concat!("stethoscope ", env!("CARGO_PKG_VERSION")).into(),
-            command: Vec::new(),
-            compute: compute.info(),
-            seed: None,
-            seconds: 0.0,
-            bytes_read,
-            warnings,
-        },
+        envelope: Envelope::new("delta", compute.info(), bytes_read, warnings),
         a: summary_a,
         b: summary_b,
         select: request.select.clone(),

@@ -4,13 +4,16 @@
 //!
 //! 1. A [`source::ByteSource`] gives bytes of a shard. [`shard_header`] and [`shard_index`] say which tensors lie where,
 //!    and [`checkpoint`] puts the shards of one model together, joining quantised values with their scales.
-//! 2. [`anatomy`] gives every tensor its [`anatomy::Site`]s (which layer, which role), and [`selection`] lets a person
-//!    name some of them.
+//! 2. [`anatomy`] gives every tensor its [`anatomy::Site`]s (which layer, which role), with the sizes that [`config`]
+//!    reads; a checkpoint whose parts have names is a [`model::Model`], and [`selection`] lets a person name some of them.
 //! 3. [`pairing`] finds the tensors that two checkpoints share, [`plan`] cuts them into steps that each read a bounded
-//!    number of bytes, and a [`compute::Compute`] turns each step into [`statistics`] with the [`kernels`].
-//! 4. [`report`] is what a person or a program reads at the end; [`bimodality`] is its judgement of the shape of a change.
+//!    number of bytes, and a [`compute::Compute`] turns each step into [`statistics`] with the [`kernels`], after
+//!    [`dequantise`] where it must. [`delta`] leads them through it.
+//! 4. [`report`] is what a person or a program reads at the end; [`bimodality`] is its judgement of the shape of a change,
+//!    [`settings`] what differs beside the weights, and a [`fingerprint`] says which weights these were.
 //!
-//! Everything that takes long is a [`work::Request`] answered by a stream of [`work::Event`]s.
+//! Everything that takes long is a [`work::Request`] answered by a stream of [`work::Event`]s. [`synthetic`] makes
+//! checkpoints to try it on, whose values are [`random`] and the same everywhere.
 
 pub mod anatomy;
 pub mod bimodality;

@@ -32,8 +32,8 @@ impl Model {
     /// Finds the family of a checkpoint and the place of every tensor. `anatomy` is the person's own table, if any.
     pub fn new(checkpoint: Checkpoint, anatomy: Option<Arc<Anatomy>>) -> Self {
         let mut notes = checkpoint.notes.clone();
-        let config = checkpoint.side_files.get("config.json").and_then(|bytes| {
-            ModelConfig::parse("config.json", bytes).map_err(|error| notes.push(format!("{error:#}"))).ok()
+        let config = checkpoint.config.clone().and_then(|json| {
+            ModelConfig::from_json("config.json", json).map_err(|error| notes.push(error.to_string())).ok()
         });
         let anatomy = anatomy.unwrap_or_else(|| {
             let names = checkpoint.tensors.iter().map(|tensor| tensor.name.as_str());
@@ -69,14 +69,58 @@ impl Model {
         layers.len().try_into().unwrap_or(u32::MAX)
     }
 
+    /// What a person calls its family: the configuration's `model_type`, or else the table that named its modules (which is
+    /// often a relative's: Qwen2 is named by Llama's table).
+    pub fn family(&self) -> &str {
+        let model_type = self.config.as_ref().and_then(|config| config.model_type.as_deref());
+        model_type.unwrap_or_else(|| self.anatomy.name())
+    }
+
     /// What a report says of it; reads a little of every tensor for the fingerprint.
     pub async fn summary(&self) -> Result<CheckpointSummary, ReadError> {
         Ok(CheckpointSummary {
             reference: self.checkpoint.reference.clone(),
             fingerprint: fingerprint(&self.checkpoint).await?,
-            family: self.anatomy.name().to_owned(),
+            family: self.family().to_owned(),
             layers: self.layers(),
             parameters: self.checkpoint.parameters(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::CheckpointFiles;
+    use crate::synthetic::{DEMO_BASE, demo};
+
+    fn demo_with(config: Option<&str>) -> Model {
+        let mut files: CheckpointFiles = demo(DEMO_BASE).unwrap();
+        match config {
+            Some(json) => files.side_files.insert("config.json".into(), json.into()),
+            None => files.side_files.remove("config.json"),
+        };
+        Model::new(pollster::block_on(Checkpoint::read(files)).unwrap(), None)
+    }
+
+    #[test]
+    fn the_family_is_what_the_configuration_calls_it_or_else_the_table_that_fits() {
+        let family = |config| demo_with(config).family().to_owned();
+        assert_eq!(family(Some(r#"{"model_type": "qwen2"}"#)), "qwen2");
+        assert_eq!(family(Some("{}")), "llama");
+        assert_eq!(family(None), "llama");
+    }
+
+    #[test]
+    fn numbers_that_only_python_writes_do_not_spoil_a_configuration() {
+        let model = demo_with(Some(r#"{"model_type": "mamba2", "time_step_limit": [0.0, Infinity]}"#));
+        assert_eq!((model.family(), model.notes.as_slice()), ("mamba2", &[][..]));
+    }
+
+    #[test]
+    fn a_broken_configuration_is_noted_once() {
+        for config in ["{", "[]", r#"{"hidden_size": "wide"}"#] {
+            assert_eq!(demo_with(Some(config)).notes.len(), 1, "{config}");
+        }
     }
 }

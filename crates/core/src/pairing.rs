@@ -61,9 +61,9 @@ pub enum PairingError {
     /// No selected tensor is in both.
     #[error("{a} and {b} have no tensor in common to compare: {detail}. Are these two a model and a fine-tune of it?")]
     NothingInCommon {
-        /// A and its family.
+        /// A, with its family.
         a: String,
-        /// B and its family.
+        /// B, with its family.
         b: String,
         /// An example of what does not fit.
         detail: String,
@@ -102,7 +102,9 @@ impl Pairing {
             }
         }
         if renamed > 0 {
-            pairing.notes.push(format!("{renamed} tensors have other names in B and were paired by their place"));
+            pairing
+                .notes
+                .push(format!("tensors that have other names in B, paired by their place in the network: {renamed}"));
         }
         pairing.add_missing_in_a(b, selection, &counterparts);
         pairing.unpaired.sort();
@@ -130,8 +132,8 @@ impl Pairing {
             };
             format!("{} {place} ({})", Quoted(&first.name), first.detail)
         });
-        let of = |model: &Model| format!("{} ({})", model.checkpoint.reference, model.anatomy.name());
-        PairingError::NothingInCommon { a: of(a), b: of(b), detail }
+        let named = |model: &Model| format!("{} ({})", model.checkpoint.reference, model.family());
+        PairingError::NothingInCommon { a: named(a), b: named(b), detail }
     }
 }
 

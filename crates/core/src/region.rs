@@ -63,6 +63,25 @@ impl Region {
         span
     }
 
+    /// Elements outside of which there are none of this region, told at once from the slices of axis 0 (which divide stacked
+    /// experts, and most fused tensors).
+    pub fn bounds(&self) -> Range<u64> {
+        let Some((&rows, inner)) = self.shape.split_first() else { return 0..1 };
+        let inner: u64 = inner.iter().product();
+        let bounds = |slices: &Vec<Slice>| {
+            let along_rows = slices.iter().filter(|slice| slice.axis == 0);
+            // One that repeats may reach the end.
+            let end = |slice: &Slice| {
+                if slice.period >= rows { slice.start + slice.length * slice.stride } else { rows }
+            };
+            let narrowed =
+                along_rows.fold(0..rows, |rows, slice| rows.start.max(slice.start)..rows.end.min(end(slice)));
+            narrowed.start * inner..narrowed.end.max(narrowed.start) * inner
+        };
+        let all = self.boxes.iter().map(bounds);
+        all.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end)).unwrap_or(0..0)
+    }
+
     /// How many elements.
     pub fn elements(&self) -> u64 {
         self.boxes.iter().map(|slices| box_shape(&self.shape, slices).iter().product::<u64>()).sum()
@@ -219,11 +238,22 @@ mod tests {
                     slices.iter().all(|slice| contains(slice, index[slice.axis]))
                 })
                 .collect();
+            let bounds = region.bounds();
+            prop_assert!(region.runs(0..elements).into_iter().flatten().all(|element| bounds.contains(&element)));
             let runs = region.runs(from..to.max(from));
             prop_assert!(runs.windows(2).all(|pair| pair[0].end < pair[1].start));
             prop_assert_eq!(runs.into_iter().flatten().collect::<Vec<_>>(), expected);
             prop_assert_eq!(region.elements(), region.runs(0..elements).iter().map(length).sum::<u64>());
         }
+    }
+
+    #[test]
+    fn bounds_are_those_of_the_rows_that_are_sliced() {
+        let rows = |start, length, period| vec![Slice { axis: 0, start, length, stride: 1, period }];
+        assert_eq!(Region::new(&[8, 3], vec![rows(2, 1, 8), rows(5, 2, 8)]).bounds(), 6..21);
+        assert_eq!(Region::new(&[8, 3], vec![rows(1, 1, 4)]).bounds(), 3..24);
+        assert_eq!(Region::whole(&[8, 3]).bounds(), 0..24);
+        assert_eq!(Region::whole(&[]).bounds(), 0..1);
     }
 
     #[test]

@@ -27,6 +27,23 @@ pub struct Envelope {
     pub warnings: Vec<String>,
 }
 
+impl Envelope {
+    /// For `stethoscope.NAME/1`, from this version of the program. The shell knows the command line and the time, and fills
+    /// them in.
+    pub fn new(name: &str, compute: ComputeInfo, bytes_read: u64, warnings: Vec<String>) -> Self {
+        Self {
+            schema: format!("stethoscope.{name}/1"),
+            tool: concat!("stethoscope ", env!("CARGO_PKG_VERSION")).into(),
+            command: Vec::new(),
+            compute,
+            seed: None,
+            seconds: 0.0,
+            bytes_read,
+            warnings,
+        }
+    }
+}
+
 /// Which engine did the arithmetic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ComputeInfo {
@@ -70,7 +87,7 @@ pub struct CheckpointSummary {
     pub reference: String,
     /// SHA-256 over all shard headers and the first and last 4 KiB of every tensor, in hexadecimal.
     pub fingerprint: String,
-    /// The family table that named its modules.
+    /// The `model_type` of its configuration; where that does not say, the family table that named its modules.
     pub family: String,
     /// Number of blocks.
     pub layers: u32,
@@ -126,11 +143,12 @@ pub struct ModuleDelta {
     /// The sums over all of them.
     #[serde(flatten)]
     pub numbers: DeltaNumbers,
-    /// The layer whose relative change (over all its experts) is largest.
+    /// The layer whose relative change (over all its experts) is largest; none outside the layers, or where nothing changed.
     pub peak_layer: Option<u32>,
     /// That layer's relative change.
     pub peak_l2_relative: Option<f64>,
-    /// Layers judged bimodal, under `relative_definition`; none with `--norms-only`.
+    /// Layers judged bimodal, under `relative_definition`; none with `--norms-only`. A layer of several such tensors (its
+    /// experts) is if most of them are.
     pub bimodal_layers: Option<u64>,
     /// Layers there are (1 for a module outside the blocks).
     pub layers: u64,
@@ -200,7 +218,7 @@ pub struct RelativeHistogram {
     pub above: u64,
     /// Elements with no relative change (a is 0, under `formula`).
     pub undefined: u64,
-    /// How many of those in the bin of 0 did not change at all.
+    /// How many of those in the bin of 0 did not change at all (under `formula`, those with a = 0 are `undefined` instead).
     pub unchanged: u64,
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::config;
 use crate::report::SettingDifference;
 use summary::{list_difference, map_difference, shortened, text_summary};
 
@@ -76,7 +77,7 @@ impl SettingsComparison {
 
     /// The JSON of a file; none, and a note, where it is not JSON.
     fn parse(&mut self, file: &str, side: &str, json: &[u8]) -> Option<Value> {
-        let mut value: Value = match serde_json::from_slice(json) {
+        let mut value: Value = match config::parse_json(json) {
             Ok(value) => value,
             Err(error) => {
                 self.notes.push(format!("{file} of {side} is not JSON ({error}); it is compared as bytes"));

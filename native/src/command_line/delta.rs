@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition};
 use stethoscope_core::work::{DeltaRequest, Request};
 
-use super::output::{Destination, OutputError};
+use super::output::{self, Destination, OutputError};
 use super::{Failure, Reading, progress, words};
 use crate::show;
 
@@ -57,13 +57,7 @@ enum Relative {
 
 /// Measures, shows and writes.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    for destination in arguments.destinations() {
-        destination.check(arguments.force)?;
-    }
-    Destination::check_apart(arguments.destinations())?;
-    if let Some(folder) = &arguments.svg {
-        show::figures::check(folder, arguments.force).map_err(svg_error)?;
-    }
+    arguments.check()?;
     let mut platform = arguments.reading.platform();
     if let Some(threads) = arguments.threads {
         platform.threads = threads.into();
@@ -84,15 +78,23 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 }
 
 impl Arguments {
-    fn destinations(&self) -> impl Iterator<Item = &Destination> {
-        [&self.json, &self.csv, &self.html].into_iter().flatten()
+    /// The places named for whole reports.
+    fn destinations(&self) -> Vec<Destination> {
+        [&self.json, &self.csv, &self.html].into_iter().flatten().cloned().collect()
+    }
+
+    /// Refuses what could not be written, before any work is done.
+    fn check(&self) -> Result<(), OutputError> {
+        output::check(&self.destinations(), self.force)?;
+        let Some(folder) = self.svg.as_ref().filter(|folder| folder.exists()) else { return Ok(()) };
+        // Fails if it is a file.
+        output::make_directory(folder)?;
+        output::check(&show::figures::FILE_NAMES.map(|name| Destination::File(folder.join(name))), self.force)
     }
 
     fn write(&self, report: &DeltaReport) -> Result<(), OutputError> {
         if let Some(destination) = &self.json {
-            let mut json = serde_json::to_vec_pretty(report).map_err(|error| OutputError::Drawing(error.into()))?;
-            json.push(b'\n');
-            destination.write(&json, self.force)?;
+            destination.write_json(report, self.force)?;
         }
         if let Some(destination) = &self.csv {
             let mut csv = Vec::new();
@@ -104,20 +106,17 @@ impl Arguments {
             destination.write(page.as_bytes(), self.force)?;
         }
         if let Some(folder) = &self.svg {
-            show::figures::write(report, folder, self.force).map_err(svg_error)?;
+            let figures = show::figures::all(report).map_err(|error| OutputError::Drawing(error.into()))?;
+            output::make_directory(folder)?;
+            for figure in figures {
+                let destination = Destination::File(folder.join(figure.file_name));
+                destination.write(figure.svg.as_bytes(), self.force)?;
+            }
         }
-        if self.destinations().all(|destination| *destination != Destination::Standard) {
+        if !self.destinations().contains(&Destination::Standard) {
             let (width, color) = show::terminal();
             Destination::Standard.write(show::table::delta(report, width, color).as_bytes(), false)?;
         }
         Ok(())
-    }
-}
-
-/// Files that are in the way are told like those of any other result.
-fn svg_error(error: show::figures::WriteError) -> OutputError {
-    match error {
-        show::figures::WriteError::Exists(path) => OutputError::Exists { path },
-        error => OutputError::Drawing(error.into()),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::output::{Destination, OutputError};
+use super::output::{self, Destination};
 use super::{Failure, Reading, words};
 use crate::inspection::inspect;
 use crate::show;
@@ -24,18 +24,14 @@ pub struct Arguments {
 
 /// Reads the headers and shows what they say.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if let Some(destination) = &arguments.json {
-        destination.check(arguments.force)?;
-    }
+    output::check(arguments.json.as_slice(), arguments.force)?;
     let start = Instant::now();
     let model = pollster::block_on(arguments.reading.platform().open(&arguments.checkpoint))?;
     let mut inspection = inspect(&model);
     inspection.envelope.command = words();
     inspection.envelope.seconds = start.elapsed().as_secs_f64();
     if let Some(destination) = &arguments.json {
-        let mut json = serde_json::to_vec_pretty(&inspection).map_err(|error| OutputError::Drawing(error.into()))?;
-        json.push(b'\n');
-        destination.write(&json, arguments.force)?;
+        destination.write_json(&inspection, arguments.force)?;
     }
     if arguments.json != Some(Destination::Standard) {
         let (width, color) = show::terminal();

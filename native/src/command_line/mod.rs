@@ -11,10 +11,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use stethoscope_core::delta::DeltaError;
-use stethoscope_core::pairing::PairingError;
 
 use crate::platform::{JobError, Platform};
+use crate::show::text::printable;
 use output::OutputError;
 
 /// Listen to a neural network's checkpoints.
@@ -62,21 +61,25 @@ impl Reading {
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     #[error(transparent)]
-    Job(#[from] JobError),
+    Job(Box<JobError>),
     #[error(transparent)]
     Output(#[from] OutputError),
     #[error("stopped by Ctrl-C; nothing was written")]
     Interrupted,
 }
 
+impl From<JobError> for Failure {
+    fn from(error: JobError) -> Self {
+        Self::Job(Box::new(error))
+    }
+}
+
 impl Failure {
     /// 1 for what went wrong, 2 for what was asked wrongly, 130 for Ctrl-C.
     fn exit_code(&self) -> u8 {
         match self {
-            Self::Job(JobError::Delta(
-                DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. }),
-            ))
-            | Self::Output(OutputError::Exists { .. } | OutputError::Twice { .. }) => 2,
+            Self::Job(error) if error.is_misuse() => 2,
+            Self::Output(error) if error.is_misuse() => 2,
             Self::Job(_) | Self::Output(_) => 1,
             Self::Interrupted => 130,
         }
@@ -95,8 +98,11 @@ pub fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let code = failure.exit_code();
-            // Where nobody can be told any more, the exit code has to do.
-            let _ = writeln!(io::stderr(), "error: {:#}", anyhow::Error::from(failure));
+            // A name in it may be a stranger's, and come with escape sequences.
+            for line in format!("error: {:#}", anyhow::Error::from(failure)).lines() {
+                // Where nobody can be told any more, the exit code has to do.
+                let _ = writeln!(io::stderr(), "{}", printable(line));
+            }
             ExitCode::from(code)
         }
     }

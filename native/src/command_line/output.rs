@@ -1,11 +1,11 @@
 //! Where results go: standard output, or a file that is complete or not there.
 
-use std::collections::BTreeSet;
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use serde::Serialize;
 
 /// A result could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -16,23 +16,44 @@ pub enum OutputError {
         /// The file.
         path: PathBuf,
     },
-    /// Two results would go to the same place.
-    #[error("{place} cannot take two results; name a place of its own for each")]
-    Twice {
-        /// The file, or `standard output`.
-        place: String,
+    /// A directory, where a file was expected.
+    #[error("{path} is a directory; the name of a file to write was expected", path = path.display())]
+    IsDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The directory that a file should be in is not there.
+    #[error("{path} cannot be written: there is no directory {folder}", path = path.display(), folder = folder.display())]
+    NoDirectory {
+        /// The file.
+        path: PathBuf,
+        /// Its directory.
+        folder: PathBuf,
+    },
+    /// Two results were sent to one place.
+    #[error("two results cannot both go to {destination}; give each a file of its own")]
+    Shared {
+        /// That place.
+        destination: Destination,
     },
     /// The system refused.
-    #[error("writing {path}", path = path.display())]
+    #[error("writing {destination}")]
     Io {
-        /// The file, or `standard output`.
-        path: PathBuf,
+        /// The file.
+        destination: Destination,
         /// What the system said.
         source: io::Error,
     },
     /// A figure or a page could not be drawn.
     #[error("drawing the report")]
     Drawing(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl OutputError {
+    /// Whether the command line was wrong, rather than the writing.
+    pub const fn is_misuse(&self) -> bool {
+        !matches!(self, Self::Io { .. } | Self::Drawing(_))
+    }
 }
 
 /// A place that a person named: `-` for standard output, or a path.
@@ -52,52 +73,72 @@ impl std::str::FromStr for Destination {
     }
 }
 
-impl Destination {
-    /// Refuses a file that is there already, and one in a folder that is not, before any work is done.
-    pub fn check(&self, force: bool) -> Result<(), OutputError> {
-        let Self::File(path) = self else { return Ok(()) };
-        let failed = |source| OutputError::Io { path: path.clone(), source };
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => Err(failed(io::ErrorKind::IsADirectory.into())),
-            Ok(metadata) if metadata.is_file() && !force => Err(OutputError::Exists { path: path.clone() }),
-            Ok(_) => Ok(()),
-            Err(_) => fs::metadata(folder_of(path)).map(drop).map_err(failed),
-        }
-    }
-
-    /// Refuses results that would end up in each other's place.
-    pub fn check_apart<'a>(destinations: impl Iterator<Item = &'a Self>) -> Result<(), OutputError> {
-        let mut places = BTreeSet::new();
-        for destination in destinations {
-            // A device or a pipe takes one after the other.
-            let is_one = !matches!(destination, Self::File(path) if path.exists() && !path.is_file());
-            if is_one && !places.insert(destination.place()) {
-                return Err(OutputError::Twice { place: destination.place().display().to_string() });
-            }
-        }
-        Ok(())
-    }
-
-    fn place(&self) -> &Path {
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Standard => Path::new("standard output"),
-            Self::File(path) => path,
+            Self::Standard => f.write_str("standard output"),
+            Self::File(path) => path.display().fmt(f),
         }
     }
+}
 
-    /// Writes a whole result. A regular file appears under its name only when it is complete, and takes the place of
-    /// another only with `force`; anything else (a device, a pipe) is written in place.
+/// Refuses, before any work is done, destinations that could not be written or may not be overwritten.
+pub fn check(destinations: &[Destination], force: bool) -> Result<(), OutputError> {
+    for (index, destination) in destinations.iter().enumerate() {
+        // What is no regular file (`/dev/null`) may well take two results.
+        let takes_one = |path: &PathBuf| !path.exists() || path.is_file();
+        let shared = destinations[..index].contains(destination);
+        match destination {
+            Destination::Standard if !shared => {}
+            Destination::File(path) if !(shared && takes_one(path)) => check_file(path, force)?,
+            _ => return Err(OutputError::Shared { destination: destination.clone() }),
+        }
+    }
+    Ok(())
+}
+
+fn check_file(path: &Path, force: bool) -> Result<(), OutputError> {
+    let owned = || path.to_owned();
+    if path.is_dir() {
+        return Err(OutputError::IsDirectory { path: owned() });
+    }
+    if !force && path.is_file() {
+        return Err(OutputError::Exists { path: owned() });
+    }
+    match folder_of(path) {
+        folder if folder.is_dir() => Ok(()),
+        folder => Err(OutputError::NoDirectory { path: owned(), folder: folder.to_owned() }),
+    }
+}
+
+impl Destination {
+    /// Writes a whole result. A regular file appears under its name only when it is complete, and replaces another only
+    /// with `force`; anything else (a device, a pipe) is written in place.
     pub fn write(&self, bytes: &[u8], force: bool) -> Result<(), OutputError> {
         let result = match self {
             Self::Standard => print(bytes),
             Self::File(path) => write_file(path, bytes, force),
         };
-        let path = || self.place().to_owned();
-        result.map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => OutputError::Exists { path: path() },
-            _ => OutputError::Io { path: path(), source },
+        result.map_err(|source| match self {
+            Self::File(path) if source.kind() == io::ErrorKind::AlreadyExists => {
+                OutputError::Exists { path: path.clone() }
+            }
+            _ => OutputError::Io { destination: self.clone(), source },
         })
     }
+
+    /// Writes a result as JSON.
+    pub fn write_json(&self, result: &impl Serialize, force: bool) -> Result<(), OutputError> {
+        let mut json = serde_json::to_vec_pretty(result).map_err(|error| OutputError::Drawing(error.into()))?;
+        json.push(b'\n');
+        self.write(&json, force)
+    }
+}
+
+/// Makes a directory for results, and those above it.
+pub fn make_directory(path: &Path) -> Result<(), OutputError> {
+    let failed = |source| OutputError::Io { destination: Destination::File(path.to_owned()), source };
+    fs::create_dir_all(path).map_err(failed)
 }
 
 /// Prints to standard output. A reader that has gone away has seen enough.
@@ -113,27 +154,64 @@ fn write_file(path: &Path, bytes: &[u8], force: bool) -> io::Result<()> {
     if fs::metadata(path).is_ok_and(|metadata| !metadata.is_file()) {
         return fs::OpenOptions::new().write(true).open(path)?.write_all(bytes);
     }
-    let mut file =
-        tempfile::Builder::new().prefix(".stethoscope-").permissions(readable()).tempfile_in(folder_of(path))?;
+    let mut file = temporary().tempfile_in(folder_of(path))?;
     file.write_all(bytes)?;
-    persist(file, path, force)
-}
-
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// The permissions of an ordinary new file, less what the process's mask takes away.
-#[cfg(unix)]
-fn readable() -> fs::Permissions {
-    std::os::unix::fs::PermissionsExt::from_mode(0o666)
-}
-
-fn persist(file: NamedTempFile, path: &Path, force: bool) -> io::Result<()> {
     file.as_file().sync_all()?;
     if force { file.persist(path) } else { file.persist_noclobber(path) }?;
     Ok(())
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// Temporary files with the permissions of ordinary new ones (less what the process's mask takes away), since they become
+/// such.
+fn temporary() -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".stethoscope-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(path: PathBuf) -> Destination {
+        Destination::File(path)
+    }
+
+    #[test]
+    fn a_file_is_whole_alone_and_never_replaced_unless_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("report.json");
+        let destination = file(path.clone());
+        destination.write(b"first", false).unwrap();
+        assert!(matches!(destination.write(b"second", false), Err(OutputError::Exists { .. })));
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+        destination.write(b"third", true).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"third");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_refused_before_the_work() {
+        let folder = tempfile::tempdir().unwrap();
+        let there = folder.path().join("there");
+        fs::write(&there, "").unwrap();
+        let refused = |path: PathBuf, force| check(&[file(path)], force).unwrap_err();
+        assert!(matches!(refused(there.clone(), false), OutputError::Exists { .. }));
+        assert!(matches!(refused(folder.path().to_owned(), true), OutputError::IsDirectory { .. }));
+        assert!(matches!(refused(folder.path().join("no/report"), false), OutputError::NoDirectory { .. }));
+        check(&[file(there), file(folder.path().join("new")), file("beside".into())], true).unwrap();
+    }
+
+    #[test]
+    fn two_results_do_not_share_a_place() {
+        let shared = |destination: Destination| check(&[destination.clone(), destination], true);
+        assert!(matches!(shared(Destination::Standard), Err(OutputError::Shared { .. })));
+        assert!(matches!(shared(file("report".into())), Err(OutputError::Shared { .. })));
+    }
 }

@@ -13,10 +13,6 @@ mod lines;
 mod palette;
 mod paper;
 
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-
 use stethoscope_core::report::DeltaReport;
 use thiserror::Error;
 
@@ -43,26 +39,9 @@ pub struct FigureError {
     reason: String,
 }
 
-/// Why the figures could not be written.
-#[derive(Debug, Error)]
-pub enum WriteError {
-    /// One could not be drawn.
-    #[error(transparent)]
-    Drawing(#[from] FigureError),
-    /// A file of that name is there.
-    #[error("not overwriting {}: it exists already; choose another folder, or say --force", .0.display())]
-    Exists(PathBuf),
-    /// The folder or a file in it could not be written.
-    #[error("{doing} {}", .path.display())]
-    Io {
-        /// What was being done: `creating`, `writing`.
-        doing: &'static str,
-        /// To which file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
+/// What the files of figures are called, those of [`all`] and no others.
+pub const FILE_NAMES: [&str; 5] =
+    ["norms.svg", "relative-norms.svg", "heat-map.svg", "relative-heat-map.svg", "distributions.svg"];
 
 /// Every figure that `report` has the numbers for, in the order of a page: norms and relative norms over layers, the two heat maps,
 /// and, unless it was measured with `--norms-only`, the distributions.
@@ -82,65 +61,6 @@ pub fn all(report: &DeltaReport) -> Result<Vec<Figure>, FigureError> {
     ];
     figures.extend(distributions::draw(&grid)?);
     Ok(figures)
-}
-
-/// Every name that a figure's file can have.
-const FILE_NAMES: [&str; 5] =
-    ["norms.svg", "relative-norms.svg", "heat-map.svg", "relative-heat-map.svg", "distributions.svg"];
-
-/// Whether [`write()`] may write into the folder `dir`: to be asked before a long measurement.
-///
-/// # Errors
-/// [`WriteError::Exists`] if one of the files is there and `force` is not given.
-pub fn check(dir: &Path, force: bool) -> Result<(), WriteError> {
-    let mut paths = FILE_NAMES.iter().map(|name| dir.join(name));
-    match paths.find(|path| !force && path.symlink_metadata().is_ok()) {
-        Some(existing) => Err(WriteError::Exists(existing)),
-        None => Ok(()),
-    }
-}
-
-/// Draws [`all`] figures of `report` into the folder `dir`, made if it is missing, and gives the files' paths. Each file appears
-/// whole or not at all.
-///
-/// # Errors
-/// [`WriteError::Exists`] before anything is written, if one of the files is there and `force` is not given; else what the
-/// system says.
-pub fn write(report: &DeltaReport, dir: &Path, force: bool) -> Result<Vec<PathBuf>, WriteError> {
-    check(dir, force)?;
-    let figures = all(report)?;
-    let paths: Vec<PathBuf> = figures.iter().map(|figure| dir.join(figure.file_name)).collect();
-    fs::create_dir_all(dir).map_err(|source| WriteError::Io { doing: "creating", path: dir.to_owned(), source })?;
-    for (figure, path) in figures.iter().zip(&paths) {
-        write_whole(dir, path, figure.svg.as_bytes(), force)?;
-    }
-    Ok(paths)
-}
-
-/// Writes a file under a temporary name beside it, then renames it.
-fn write_whole(dir: &Path, path: &Path, bytes: &[u8], force: bool) -> Result<(), WriteError> {
-    let failed = |source| WriteError::Io { doing: "writing", path: path.to_owned(), source };
-    let mut file = tempfile::Builder::new().prefix(".stethoscope-").suffix(".svg").tempfile_in(dir).map_err(failed)?;
-    file.write_all(bytes).map_err(failed)?;
-    make_readable(file.as_file()).map_err(failed)?;
-    match if force { file.persist(path) } else { file.persist_noclobber(path) } {
-        Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Err(WriteError::Exists(path.to_owned())),
-        Err(error) => Err(failed(error.error)),
-    }
-}
-
-/// A temporary file is its owner's alone; a figure is for whoever may read the folder.
-#[cfg(unix)]
-fn make_readable(file: &fs::File) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the same signature on every system")]
-fn make_readable(_file: &fs::File) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(test)]

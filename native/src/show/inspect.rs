@@ -17,8 +17,10 @@ pub struct Inspection {
     /// As the person named it.
     #[serde(rename = "ref")]
     pub reference: String,
-    /// The family table that named its modules.
+    /// The `model_type` of its configuration; where that does not say, the family table that named its modules.
     pub family: String,
+    /// The family table that named its modules, which may be a relative's.
+    pub anatomy: String,
     /// `architectures` of `config.json`, as it stands there.
     pub architecture: Option<String>,
     /// Number of blocks.
@@ -109,11 +111,12 @@ impl Inspection {
     }
 
     fn facts(&self) -> String {
-        let architecture =
-            self.architecture.as_ref().map_or_else(String::new, |name| format!(" ({})", printable(name)));
+        let table = (self.anatomy != self.family).then(|| format!("modules named by the table {}", self.anatomy));
+        let origin: Vec<String> = self.architecture.iter().chain(&table).map(|text| printable(text)).collect();
+        let origin = if origin.is_empty() { String::new() } else { format!(" ({})", origin.join(", ")) };
         let files = self.files.len() as u64;
         format!(
-            "{}{architecture} · {} layer{} · {} parameters · {} in {} file{}",
+            "{}{origin} · {} layer{} · {} parameters · {} in {} file{}",
             printable(&self.family),
             self.layers,
             plural(u64::from(self.layers)),
@@ -253,6 +256,7 @@ mod tests {
             },
             reference: "Qwen/Qwen2.5-Math-1.5B".to_owned(),
             family: "qwen2".to_owned(),
+            anatomy: "llama".to_owned(),
             architecture: Some("Qwen2ForCausalLM".to_owned()),
             layers: 28,
             parameters: 1_543_714_304,

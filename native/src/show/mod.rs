@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | a terminal | [`DeltaReport`](stethoscope_core::report::DeltaReport) | [`table::delta`] |
 //! | a spreadsheet | the same | [`csv::delta`] |
-//! | a paper | the same | [`figures::all`], [`figures::write`] |
+//! | a paper | the same | [`figures::all`] |
 //! | a browser | the same | [`page::delta`] |
 //! | a terminal or a program | [`inspect::Inspection`] | [`inspect::Inspection::table`] |
 //!

@@ -356,7 +356,8 @@ pub(crate) fn identical() -> DeltaReport {
     report.b = report.a.clone();
     report.unpaired.clear();
     report.settings.clear();
-    report.envelope.warnings = vec!["A and B are the same checkpoint: their fingerprints are equal.".to_owned()];
+    report.envelope.warnings =
+        vec!["A and B hold the same values everywhere: is one of them a copy of the other?".to_owned()];
     for tensor in &mut report.tensors {
         let numbers = &mut tensor.numbers;
         (numbers.l2_delta, numbers.l1_delta, numbers.max_abs_delta, numbers.dot_a_delta) = (0.0, 0.0, 0.0, 0.0);
@@ -413,6 +414,11 @@ pub(crate) fn rounded() -> DeltaReport {
         tensor.numbers.rounding_floor = 0.05 * tensor.numbers.l2_a;
         if tensor.site.layer == Some(3) && tensor.site.role.name() == "o_proj" {
             tensor.numbers.non_finite_b = 12;
+            report.envelope.warnings.push(format!(
+                "one tensor holds values that are infinite or not a number (0 in A, 12 in B; the first in \"{}\"): they \
+                 are left out of every sum",
+                tensor.name
+            ));
         }
     }
     report.modules = modules_of(&report.tensors);

@@ -47,7 +47,7 @@ fn sides(sheet: &mut Sheet, report: &DeltaReport) {
         }
     }
     if report.select != "all" {
-        sheet.paragraph(Style::Plain, &format!("of these, {}", printable(&report.select)), 3, 3);
+        sheet.paragraph(Style::Plain, &format!("only {}", printable(&report.select)), 3, 3);
     }
     if is_synthetic(&report.a) || is_synthetic(&report.b) {
         sheet.paragraph(Style::Faint, SYNTHETIC, 0, 0);

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::quantised::{self, Stored};
 use super::{Checkpoint, CheckpointError, CheckpointFiles};
+use crate::config;
 use crate::quoted::Quoted;
 use crate::shard_header::ShardHeader;
 use crate::shard_index::ShardIndex;
@@ -121,7 +122,7 @@ fn parse_config(json: Option<&Vec<u8>>, notes: &mut Vec<String>) -> Option<Value
         notes.push("there is no config.json, so what the tensors are is told from their names and shapes alone".into());
         return None;
     };
-    match serde_json::from_slice::<Value>(json) {
+    match config::parse_json(json) {
         Ok(config) if config.is_object() => Some(config),
         Ok(_) => {
             notes.push("config.json is not used: a JSON object was expected".into());

@@ -69,6 +69,7 @@ impl Module {
             .layers
             .iter()
             .filter_map(|(layer, (sums, ..))| Some((*layer, sums.numbers().l2_relative?)))
+            .filter(|(_, size)| *size > 0.0)
             .reduce(|best, next| if next.1 > best.1 { next } else { best });
         // A layer of experts counts as bimodal if most of them are.
         let bimodal = self.layers.values().filter(|(_, bimodal, judged)| bimodal * 2 > *judged).count() as u64;
@@ -88,17 +89,17 @@ impl Module {
 /// What a person should know before trusting the rows.
 pub fn warnings(rows: &[TensorDelta]) -> Vec<String> {
     let mut warnings = Vec::new();
-    if rows.iter().all(|row| row.numbers.changed == 0) {
-        warnings.push("A and B hold the same values everywhere: is one of them the other's copy?".to_owned());
-    }
     let broken: Vec<&TensorDelta> =
         rows.iter().filter(|row| row.numbers.non_finite_a + row.numbers.non_finite_b > 0).collect();
+    if broken.is_empty() && rows.iter().all(|row| row.numbers.changed == 0) {
+        warnings.push("A and B hold the same values everywhere: is one of them a copy of the other?".to_owned());
+    }
     if let Some(first) = broken.first() {
         let (a, b) =
             broken.iter().fold((0, 0), |(a, b), row| (a + row.numbers.non_finite_a, b + row.numbers.non_finite_b));
         warnings.push(format!(
-            "{} values that are infinite or not a number ({a} in A, {b} in B; the first is {}): they are left out of \
-             every sum",
+            "{} values that are infinite or not a number ({a} in A, {b} in B; the first in {}): they are left out of every \
+             sum",
             if broken.len() == 1 { "one tensor holds".to_owned() } else { format!("{} tensors hold", broken.len()) },
             Quoted(&first.name)
         ));

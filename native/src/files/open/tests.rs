@@ -198,8 +198,8 @@ fn urls_are_not_read_yet() {
 #[test]
 fn demonstrations_come_from_whoever_has_them() {
     let demo: DemoOpener = |name| {
-        (name == "base").then(|| CheckpointFiles {
-            reference: format!("demo:{name}"),
+        (name == "demo:base").then(|| CheckpointFiles {
+            reference: name.to_owned(),
             shards: Vec::new(),
             index: None,
             side_files: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use stethoscope_core::anatomy::{Part, Role};
-use stethoscope_core::report::{DeltaReport, RelativeDefinition, RelativeHistogram, TensorDelta};
+use stethoscope_core::report::{DeltaReport, RelativeHistogram, TensorDelta};
 
 use crate::show::modules::{formula_text, label};
 use crate::show::text::{printable, shorten};
@@ -63,7 +63,7 @@ pub(super) struct Cell {
     base_squared: f64,
     /// Changed elements by relative change; empty with `--norms-only`.
     pub counts: Vec<u64>,
-    /// Elements that did not change.
+    /// Elements that did not change (though they have a relative change, which is 0).
     pub unchanged: u64,
     /// Changed elements beyond −1 and 1.
     pub beyond: u64,
@@ -79,25 +79,19 @@ impl Cell {
         value.is_finite().then_some(value)
     }
 
-    fn add(&mut self, tensor: &TensorDelta, definition: RelativeDefinition) {
+    fn add(&mut self, tensor: &TensorDelta) {
         self.delta_squared += tensor.numbers.l2_delta.powi(2);
         self.base_squared += tensor.numbers.l2_a.powi(2);
         if let Some(histogram) = &tensor.relative {
-            self.add_histogram(histogram, definition);
+            self.add_histogram(histogram);
         }
     }
 
-    fn add_histogram(&mut self, histogram: &RelativeHistogram, definition: RelativeDefinition) {
+    fn add_histogram(&mut self, histogram: &RelativeHistogram) {
         self.counts.resize(self.counts.len().max(histogram.counts.len()), 0);
         let zero = histogram.counts.len() / 2;
-        // Under the formula, unchanged zeros of A are in `undefined` and not in the bin of 0. How many is not said, so no more is
-        // taken away than certainly is there: a small peak at 0 misleads less than a false valley.
-        let certainly_in_zero = match definition {
-            RelativeDefinition::Script => histogram.unchanged,
-            RelativeDefinition::Formula => histogram.unchanged.saturating_sub(histogram.undefined),
-        };
         for (bin, (sum, &count)) in self.counts.iter_mut().zip(&histogram.counts).enumerate() {
-            let changed = if bin == zero { count.saturating_sub(certainly_in_zero) } else { count };
+            let changed = if bin == zero { count.saturating_sub(histogram.unchanged) } else { count };
             *sum = sum.saturating_add(changed);
         }
         self.unchanged = self.unchanged.saturating_add(histogram.unchanged);
@@ -138,7 +132,7 @@ impl Grid {
                 }
                 None => module.outside.get_or_insert_default(),
             };
-            cell.add(tensor, report.relative_definition);
+            cell.add(tensor);
         }
         let side = |reference: &str| shorten(&printable(reference), 52);
         Self {
@@ -180,5 +174,22 @@ impl Grid {
         self.has_experts.then_some(
             "The experts of a layer are taken together: norms as the root of their summed squares, counts added up.",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_did_not_change_leaves_the_bin_of_zero_and_what_is_undefined_takes_nothing_from_it() {
+        let mut counts = vec![0; 200];
+        (counts[99], counts[100]) = (3, 50);
+        let histogram =
+            RelativeHistogram { low: -1.0, high: 1.0, counts, below: 1, above: 2, undefined: 45, unchanged: 40 };
+        let mut cell = Cell::default();
+        cell.add_histogram(&histogram);
+        assert_eq!(cell.counts[99..101], [3, 10]);
+        assert_eq!((cell.unchanged, cell.beyond), (40, 3));
     }
 }

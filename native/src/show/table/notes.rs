@@ -3,8 +3,8 @@
 use stethoscope_core::report::{DeltaReport, RelativeDefinition, SettingDifference, UlpCounts};
 
 use crate::show::modules::{
-    UnpairedGroup, bytes_per_second, elements_and_changed, formula_text, is_identical, is_rounding, label,
-    setting_value, unpaired_groups,
+    UnpairedGroup, bytes_per_second, elements_and_changed, formula_text, is_identical, is_rounding, setting_value,
+    unpaired_groups,
 };
 use crate::show::numbers::{bytes, duration, grouped, plural, share};
 use crate::show::text::{Sheet, Style, printable, shorten};
@@ -18,7 +18,7 @@ const SETTINGS_SHOWN: usize = 8;
 
 /// Writes everything that belongs below the ranking.
 pub(super) fn write(sheet: &mut Sheet, report: &DeltaReport) {
-    let before = [rounding_note(report), identical_note(report), ulps_note(report), non_finite_note(report)];
+    let before = [rounding_note(report), ulps_note(report)];
     if before.iter().any(Option::is_some) {
         sheet.gap();
     }
@@ -56,11 +56,6 @@ fn rounding_note(report: &DeltaReport) -> Option<String> {
     })
 }
 
-fn identical_note(report: &DeltaReport) -> Option<String> {
-    is_identical(report)
-        .then(|| "No element differs: A and B hold the same values in every tensor compared.".to_owned())
-}
-
 /// `3.10 % of elements changed; of those, 94.0 % by one ulp, …`, where few did.
 fn ulps_note(report: &DeltaReport) -> Option<String> {
     let (elements, changed) = elements_and_changed(report);
@@ -88,28 +83,6 @@ fn ulps_note(report: &DeltaReport) -> Option<String> {
     }
     note.push('.');
     Some(note)
-}
-
-/// Which modules hold values that no sum can take.
-fn non_finite_note(report: &DeltaReport) -> Option<String> {
-    let (mut in_a, mut in_b) = (0_u64, 0_u64);
-    let mut names = Vec::new();
-    for module in &report.modules {
-        in_a = in_a.saturating_add(module.numbers.non_finite_a);
-        in_b = in_b.saturating_add(module.numbers.non_finite_b);
-        if module.numbers.non_finite_a > 0 || module.numbers.non_finite_b > 0 {
-            names.push(label(&module.role, &module.part));
-        }
-    }
-    (!names.is_empty()).then(|| {
-        format!(
-            "Infinite or not a number, and left out of every figure here: {} element{} of A, {} of B ({}).",
-            grouped(in_a),
-            plural(in_a),
-            grouped(in_b),
-            names.join(", "),
-        )
-    })
 }
 
 fn unpaired(sheet: &mut Sheet, report: &DeltaReport) {
