@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::checkpoints::{f32_tensor, file_of, folder, one_tensor, save, write};
-use crate::tool::{assert_mentions, command, refuse, start, stethoscope, succeed, text};
+use crate::tool::{assert_mentions, refuse, succeed, text};
 
 /// Every command refuses this checkpoint, on whichever side it stands and however it is read.
 #[track_caller]
@@ -275,7 +275,7 @@ fn values_that_are_not_finite_are_counted_and_told() {
     let row = &report["tensors"][0];
     assert_eq!((&row["non_finite_a"], &row["non_finite_b"]), (&json!(2), &json!(2)));
     assert_eq!((&row["elements"], &row["changed"], &row["l2_delta"]), (&json!(5), &json!(1), &json!(1.0)));
-    let bins = row["relative"]["counts"].as_array().expect("bins").iter().filter_map(|count| count.as_u64());
+    let bins = row["relative"]["counts"].as_array().expect("bins").iter().filter_map(Value::as_u64);
     assert_eq!(bins.sum::<u64>(), 2);
     let table = succeed(&["delta", text(a.path()), text(b.path())]);
     assert_mentions(&table, &["warning: one tensor holds values", "2 in A", "the first in \"w\""]);
@@ -310,6 +310,7 @@ mod unix {
 
     use super::*;
     use crate::checkpoints::sparse_pair;
+    use crate::tool::{command, start, stethoscope};
 
     /// Cuts a file short while it is compared, and checks what is said.
     fn shrink_while_reading(more: &[&str]) {
@@ -367,7 +368,7 @@ mod unix {
             command.env("HF_HUB_CACHE", cache.path());
             let answer = start(command).finish();
             assert_eq!(answer.status.code(), Some(0), "{answer:?}");
-            let report: serde_json::Value = serde_json::from_str(&answer.stdout).expect("JSON");
+            let report: Value = serde_json::from_str(&answer.stdout).expect("JSON");
             assert_eq!(report["tensors"][0]["l2_relative"], json!(0.5));
             assert_eq!(report["tensors"][0]["role"], json!("o_proj"));
         };
@@ -395,7 +396,7 @@ mod unix {
     fn a_file_that_may_not_be_read() {
         let folder = one_tensor(&[1.0]);
         let path = folder.path().join("model.safetensors");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("permissions");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("permissions");
         // Root may read everything.
         if fs::File::open(&path).is_err() {
             assert_reference_refused(&path, &["model.safetensors", "permission denied"]);

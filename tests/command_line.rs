@@ -1,13 +1,12 @@
 //! What a person types, and what comes out where.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
-use std::process::Stdio;
 
 use serde_json::{Value, json};
 
 use crate::checkpoints::{folder, one_tensor};
-use crate::tool::{assert_mentions, command, refuse, start, succeed, text};
+use crate::tool::{assert_mentions, refuse, succeed, text};
 
 const DEMO: [&str; 3] = ["delta", "demo:base", "demo:reasoner"];
 
@@ -240,14 +239,15 @@ fn equal_models_are_told_and_are_all_zeros() {
 mod unix {
     //! Devices, pipes and signals.
 
+    use std::fs::File;
     use std::io::Read;
-    use std::process::{Child, Command};
+    use std::process::{Child, Command, Stdio};
     use std::thread;
     use std::time::{Duration, Instant};
 
     use super::*;
     use crate::checkpoints::sparse_pair;
-    use crate::tool::{TIME_LIMIT, wait_until};
+    use crate::tool::{TIME_LIMIT, command, start, wait_until};
 
     #[test]
     fn devices_are_written_in_place() {

@@ -82,7 +82,7 @@ fn compare_numbers(place: &str, found: &Value, expected: &Value) {
 fn close(what: &str, found: &Value, expected: &Value, scale: f64) {
     match (found.as_f64(), expected.as_f64()) {
         (Some(found), Some(expected)) => {
-            assert!((found - expected).abs() <= TOLERANCE * scale, "{what} is {found}, not {expected}");
+            assert!((found - expected).abs() <= TOLERANCE * scale.abs(), "{what} is {found}, not {expected}");
         }
         _ => assert_eq!(found, expected, "{what}"),
     }
@@ -159,6 +159,33 @@ fn gpt2_with_fused_columns() {
 #[test]
 fn gpt_neox_with_interleaved_heads() {
     check("gpt_neox");
+}
+
+#[test]
+fn with_the_sides_swapped_the_numbers_are_swapped() {
+    const SWAPPED: [(&str, &str); 7] = [
+        ("l2_delta", "l2_delta"),
+        ("l2_a", "l2_b"),
+        ("l2_b", "l2_a"),
+        ("cosine", "cosine"),
+        ("l1_delta", "l1_delta"),
+        ("max_abs_delta", "max_abs_delta"),
+        ("rounding_floor", "rounding_floor"),
+    ];
+    for case in ["qwen2", "plain", "fp8", "gpt_oss", "phi3", "gpt2", "gpt_neox"] {
+        let report = tool::delta(&side(case, "b"), &side(case, "a"), &[]);
+        for_each_place(&report["tensors"], &expected(case)["rows"], |place, row, expected| {
+            assert_eq!(
+                (&row["changed"], &row["ulps"]["largest"]),
+                (&expected["changed"], &expected["ulps"][3]),
+                "{place}"
+            );
+            for (found, other) in SWAPPED {
+                let scale = expected[other].as_f64().unwrap_or_default();
+                close(&format!("{place}: {found}"), &row[found], &expected[other], scale);
+            }
+        });
+    }
 }
 
 #[test]
