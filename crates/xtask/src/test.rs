@@ -153,7 +153,7 @@ fn fuzz(target: &str, seconds: u32) -> anyhow::Result<()> {
     let found = format!("tests/fuzz/corpus/{target}");
     std::fs::create_dir_all(root().join(&found))?;
     let mut run = cargo_fuzz(&["run", "--fuzz-dir", "tests/fuzz", target, &found]);
-    let seeds = format!("tests/fuzz/seeds/{target}");
+    let seeds = format!("tests/data/fuzz-seeds/{target}");
     if root().join(&seeds).is_dir() {
         run.arg(seeds);
     }

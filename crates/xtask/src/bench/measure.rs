@@ -43,20 +43,23 @@ impl Measured {
 
 /// Runs a command `runs` times.
 pub fn measure(binary: &Path, arguments: &[&OsStr], runs: u32) -> anyhow::Result<Measured> {
-    let mut fastest: Option<Measured> = None;
-    for _ in 0..runs.max(1) {
-        let run = once(binary, arguments)?;
-        fastest = Some(match fastest {
-            None => run,
-            Some(before) => Measured {
-                seconds: before.seconds.min(run.seconds),
-                first_line: before.first_line.zip(run.first_line).map(|(before, now)| before.min(now)),
-                anonymous_bytes: before.anonymous_bytes.max(run.anonymous_bytes),
-                json: run.json,
-            },
-        });
+    let mut measured = measure_in_turn(binary, &[arguments], runs)?;
+    measured.pop().context("no command")
+}
+
+/// Runs several commands in turn, `runs` times, so that a machine that slows down slows them all.
+pub fn measure_in_turn(binary: &Path, commands: &[&[&OsStr]], runs: u32) -> anyhow::Result<Vec<Measured>> {
+    let mut fastest: Vec<Measured> = commands.iter().map(|command| once(binary, command)).collect::<Result<_, _>>()?;
+    for _ in 1..runs {
+        for (before, command) in fastest.iter_mut().zip(commands) {
+            let run = once(binary, command)?;
+            before.seconds = before.seconds.min(run.seconds);
+            before.first_line = before.first_line.zip(run.first_line).map(|(before, now)| before.min(now));
+            before.anonymous_bytes = before.anonymous_bytes.max(run.anonymous_bytes);
+            before.json = run.json;
+        }
     }
-    fastest.context("no run")
+    Ok(fastest)
 }
 
 fn once(binary: &Path, arguments: &[&OsStr]) -> anyhow::Result<Measured> {

@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use stethoscope_core::synthetic::Shape;
@@ -19,7 +19,7 @@ use stethoscope_core::synthetic::Shape;
 use crate::command::{cargo, root, run as run_command, target_directory};
 use crate::fixture::{self, FixtureArguments};
 use machine::Machine;
-use measure::{Measured, measure};
+use measure::{Measured, measure, measure_in_turn};
 
 /// What can be measured.
 #[derive(Subcommand)]
@@ -135,6 +135,12 @@ impl Pair {
         Ok(pair)
     }
 
+    /// The words of a command that takes both checkpoints.
+    fn command<'a>(&'a self, name: &'a str, options: &[&'a str]) -> Vec<&'a OsStr> {
+        let paths = [OsStr::new(name), self.a.as_os_str(), self.b.as_os_str()];
+        paths.into_iter().chain(options.iter().map(|option| OsStr::new(*option))).collect()
+    }
+
     fn describe(&self) -> Value {
         json!({ "shape": self.shape, "seed": 0, "bytes": self.bytes })
     }
@@ -151,18 +157,21 @@ type Results = Vec<(&'static str, Value)>;
 fn delta(arguments: &DeltaArguments, binary: &Path) -> anyhow::Result<Results> {
     let shape = arguments.common.shape.as_deref().unwrap_or("qwen2.5-1.5b");
     let pair = Pair::new(shape, None)?;
-    let fastest = |options: &[&str]| -> anyhow::Result<Measured> {
-        let paths = [pair.a.as_os_str(), pair.b.as_os_str()];
-        let command: Vec<&OsStr> =
-            [OsStr::new("delta")].into_iter().chain(paths).chain(options.iter().map(OsStr::new)).collect();
-        measure(binary, &command, arguments.common.runs)
-    };
-    let norms = fastest(&["--norms-only", "--json", "-"])?;
-    let everything = fastest(&["--json", "-"])?;
+    let commands = [
+        pair.command("ceiling", &[]),
+        pair.command("delta", &["--norms-only", "--json", "-"]),
+        pair.command("delta", &["--json", "-"]),
+    ];
+    let commands: Vec<&[&OsStr]> = commands.iter().map(Vec::as_slice).collect();
+    let measured = measure_in_turn(binary, &commands, arguments.common.runs)?;
+    let [ceiling, norms, everything] = &measured[..] else { bail!("three commands were measured") };
     let mut results = vec![
         ("fixture", pair.describe()),
+        ("ceiling", ceiling.describe(pair.bytes)),
         ("norms_only", norms.describe(pair.bytes)),
         ("everything", everything.describe(pair.bytes)),
+        ("norms_only_to_ceiling", json!(ceiling.seconds / norms.seconds)),
+        ("everything_to_ceiling", json!(ceiling.seconds / everything.seconds)),
     ];
     if !arguments.no_peers {
         let python = arguments.python.clone().map_or_else(peers::python, Ok)?;
@@ -171,8 +180,8 @@ fn delta(arguments: &DeltaArguments, binary: &Path) -> anyhow::Result<Results> {
         let ratio = |own: &Measured, peer: &Value| {
             peer["bytes_per_second"].as_f64().map(|speed| own.bytes_per_second(pair.bytes) / speed)
         };
-        results.push(("norms_only_to_pytorch", json!(ratio(&norms, &norm))));
-        results.push(("everything_to_pytorch", json!(ratio(&everything, &all))));
+        results.push(("norms_only_to_pytorch", json!(ratio(norms, &norm))));
+        results.push(("everything_to_pytorch", json!(ratio(everything, &all))));
         results.push(("pytorch", json!({ "norm": norm, "everything": all })));
     }
     Ok(results)
