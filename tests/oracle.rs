@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use safetensors::Dtype;
 use serde_json::{Value, json};
 
+use crate::checkpoints::{self, Tensor};
 use crate::tool::{self, root};
 
 /// Of sums: relative to what they would be if nothing cancelled.
@@ -240,19 +242,25 @@ fn neither_threads_nor_the_way_of_reading_change_a_bit() {
     }
 }
 
+/// Numbers from -0.1 to 0.1 that are the same every time.
+struct Noise(u32);
+
+impl Noise {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        ((self.0 >> 8) as f32 / (1 << 24) as f32 - 0.5) / 5.0
+    }
+}
+
 #[test]
 fn a_pair_of_many_steps_does_not_depend_on_threads() {
     // 40 MB: 20 steps of the plan, and more threads than there are cores.
-    let folder = crate::checkpoints::folder();
-    let mut state = 1_u32;
-    let mut noise = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) as f32 / 1e9
-    };
+    let folder = checkpoints::folder();
+    let mut noise = Noise(1);
     for name in ["a", "b"] {
-        let values: Vec<f32> = (0..5_000_000).map(|_| noise()).collect();
-        let tensor = crate::checkpoints::f32_tensor(&[1000, 5000], &values);
-        crate::checkpoints::save(&folder.path().join(name), "model.safetensors", &[("w", tensor)]);
+        let values: Vec<f32> = (0..5_000_000).map(|_| noise.next()).collect();
+        let tensor = checkpoints::f32_tensor(&[1000, 5000], &values);
+        checkpoints::save(&folder.path().join(name), "model.safetensors", &[("w", tensor)]);
     }
     let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
     let rows =
@@ -261,4 +269,49 @@ fn a_pair_of_many_steps_does_not_depend_on_threads() {
     assert!(one == rows("2", &[]));
     assert!(one == rows("7", &["--no-mmap"]));
     assert_eq!(one[0]["elements"], json!(5_000_000));
+}
+
+/// How a number is stored in some dtype, from f32.
+fn stored(dtype: Dtype, value: f32) -> Vec<u8> {
+    match dtype {
+        Dtype::BF16 => value.to_le_bytes()[2..].to_vec(),
+        Dtype::F64 => f64::from(value).to_le_bytes().to_vec(),
+        _ => value.to_le_bytes().to_vec(),
+    }
+}
+
+#[test]
+fn modules_in_a_fused_tensor_of_several_steps_are_measured_as_if_they_were_stored_alone() {
+    // More than 2^20 elements; GPT-2 keeps queries, keys and values in columns.
+    const ROWS: usize = 700;
+    const COLUMNS: usize = 512;
+    for dtypes in [[Dtype::F32; 2], [Dtype::BF16; 2], [Dtype::BF16, Dtype::F32], [Dtype::F32, Dtype::F64]] {
+        let folder = checkpoints::folder();
+        let mut noise = Noise(7);
+        let values: Vec<f32> = (0..3 * ROWS * COLUMNS).map(|_| noise.next()).collect();
+        let moved: Vec<f32> = values.iter().map(|value| value * (1.0 + noise.next())).collect();
+        for (name, dtype, values) in [("a", dtypes[0], &values), ("b", dtypes[1], &moved)] {
+            let rows = |columns: std::ops::Range<usize>| {
+                let rows = values.chunks_exact(3 * COLUMNS).flat_map(|row| &row[columns.clone()]);
+                let bytes = rows.flat_map(|value| stored(dtype, *value)).collect();
+                Tensor { dtype, shape: vec![ROWS, columns.len()], bytes }
+            };
+            let place = folder.path().join(name);
+            checkpoints::write(&place, "fused/config.json", format!(r#"{{"model_type":"gpt2","n_embd":{COLUMNS}}}"#));
+            checkpoints::save(&place, "fused/model.safetensors", &[("h.0.attn.c_attn.weight", rows(0..3 * COLUMNS))]);
+            let parts = ["q_proj", "k_proj", "v_proj"].map(|role| format!("model.layers.0.self_attn.{role}.weight"));
+            let alone = [0, 1, 2].map(|part| (&*parts[part], rows(part * COLUMNS..(part + 1) * COLUMNS)));
+            checkpoints::save(&place, "alone/model.safetensors", &alone);
+        }
+        let [fused, alone] = ["fused", "alone"]
+            .map(|which| tool::delta(&folder.path().join("a").join(which), &folder.path().join("b").join(which), &[]));
+        assert_eq!(list(&fused["tensors"]).len(), 3);
+        for row in list(&fused["tensors"]) {
+            let same =
+                list(&alone["tensors"]).iter().find(|other| other["role"] == row["role"]).expect("the same module");
+            let place = format!("{dtypes:?} {}", row["role"]);
+            compare_numbers(&place, row, same);
+            assert_eq!((&row["relative"], &row["ulps"]), (&same["relative"], &same["ulps"]), "{place}");
+        }
+    }
 }
