@@ -7,12 +7,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::bimodality::anchor_stride;
-use crate::checkpoint::Storage;
+use crate::checkpoint::{MXFP4_GROUP, Storage, Tensor};
 use crate::dequantise::{Encoded, decode_into, decode_into_f64};
 use crate::dtype::Dtype;
 use crate::kernels::{Detail, InstructionSet, Kernel};
 use crate::pairing::{Pair, PairPart};
 use crate::plan::Step;
+use crate::region::Region;
 use crate::report::ComputeInfo;
 use crate::source::Block;
 use crate::statistics::DeltaSums;
@@ -20,8 +21,14 @@ use crate::statistics::DeltaSums;
 /// Elements that are decoded or gathered at a time: both sides in f32 fill a quarter of a second-level cache.
 const PIECE: u64 = 1 << 15;
 
+/// The most of those, where more make whole rows of groups: a megabyte and a half of f32.
+const LARGEST_PIECE: u64 = 12 * PIECE;
+
 /// Runs shorter than this on average are gathered before they are summed.
 const SHORT_RUN: u64 = 512;
+
+/// Short runs are decoded together with what lies between them, if that is at most so many times as much.
+const WORTH_DECODING: u64 = 4;
 
 /// What is measured: shared by the one who reads and those who compute.
 pub struct Measurement {
@@ -122,6 +129,8 @@ struct Scratch {
     doubles: [Vec<f64>; 2],
     bytes: [Vec<u8>; 2],
     ulps: [Vec<f32>; 2],
+    between: Vec<f32>,
+    doubles_between: Vec<f64>,
 }
 
 impl Worker {
@@ -161,21 +170,15 @@ impl Path {
     fn of(pair: &Pair) -> Self {
         match (&pair.a.storage, &pair.b.storage) {
             // One-byte floats have no vector kernel of their own.
-            (Storage::Plain { dtype, .. }, _) if same_format(pair) && !(dtype.is_float() && dtype.bytes() == 1) => {
+            (Storage::Plain { dtype, .. }, Storage::Plain { dtype: other, .. })
+                if dtype == other && !(dtype.is_float() && dtype.bytes() == 1) =>
+            {
                 Self::InPlace(*dtype)
             }
             (a, b) if [a, b].iter().any(|storage| storage.dtype() == Some(Dtype::F64)) => Self::DecodedWide,
             _ => Self::Decoded,
         }
     }
-}
-
-/// Whether both sides store the same value as the same bits: then no difference comes from rounding.
-fn same_format(pair: &Pair) -> bool {
-    matches!(
-        (&pair.a.storage, &pair.b.storage),
-        (Storage::Plain { dtype, .. }, Storage::Plain { dtype: other, .. }) if dtype == other
-    )
 }
 
 /// One step, while it is computed.
@@ -205,39 +208,39 @@ impl<'a> StepReader<'a> {
                 anchors.pick_encoded(dtype, a, &mut outcome.anchors);
             }
             path => {
-                for from in (start..end).step_by(PIECE as usize) {
-                    let runs = part.region.runs(from..end.min(from + PIECE));
-                    self.runs(&path, &runs, &mut anchors, &mut outcome);
+                let length = piece_length(&self.pair.a).max(piece_length(&self.pair.b));
+                for from in (start..end).step_by(length as usize) {
+                    let piece = Piece::new(&part.region, from..end.min(from + length));
+                    self.piece(&path, &piece, &mut anchors, &mut outcome);
                 }
                 if start >= end {
                     // So that an empty tensor has the same fields as any other.
-                    self.runs(&path, &[], &mut anchors, &mut outcome);
+                    self.piece(&path, &Piece::new(&part.region, 0..0), &mut anchors, &mut outcome);
                 }
             }
         }
         outcome
     }
 
-    fn runs(&mut self, path: &Path, runs: &[Range<u64>], anchors: &mut AnchorPicker, outcome: &mut PartOutcome) {
+    fn piece(&mut self, path: &Path, piece: &Piece, anchors: &mut AnchorPicker, outcome: &mut PartOutcome) {
         match path {
-            Path::InPlace(dtype) => self.in_place(*dtype, runs, anchors, outcome),
-            Path::Decoded => self.decoded(runs, anchors, outcome),
-            Path::DecodedWide => self.decoded_wide(runs, anchors, outcome),
+            Path::InPlace(dtype) => self.in_place(*dtype, piece, anchors, outcome),
+            Path::Decoded => self.decoded(piece, anchors, outcome),
+            Path::DecodedWide => self.decoded_wide(piece, anchors, outcome),
         }
     }
 
-    fn in_place(&mut self, dtype: Dtype, runs: &[Range<u64>], anchors: &mut AnchorPicker, outcome: &mut PartOutcome) {
+    fn in_place(&mut self, dtype: Dtype, piece: &Piece, anchors: &mut AnchorPicker, outcome: &mut PartOutcome) {
         let (first, bytes) = (self.step.elements.start, dtype.bytes());
         let stored = |run: &Range<u64>| ((run.start - first) * bytes) as usize..((run.end - first) * bytes) as usize;
-        let elements: u64 = runs.iter().map(|run| run.end - run.start).sum();
-        if runs.len() > 1 && elements < SHORT_RUN * runs.len() as u64 {
+        if piece.is_short() {
             let [a, b] = &mut self.scratch.bytes;
-            gather(&self.task.a[0], runs.iter().map(stored), a);
-            gather(&self.task.b[0], runs.iter().map(stored), b);
+            gather(&self.task.a[0], piece.runs.iter().map(stored), a);
+            gather(&self.task.b[0], piece.runs.iter().map(stored), b);
             self.kernel.add(dtype, a, b, &mut outcome.sums);
             anchors.pick_encoded(dtype, a, &mut outcome.anchors);
         } else {
-            for run in runs.iter().map(stored) {
+            for run in piece.runs.iter().map(stored) {
                 let a = &self.task.a[0][run.clone()];
                 self.kernel.add(dtype, a, &self.task.b[0][run], &mut outcome.sums);
                 anchors.pick_encoded(dtype, a, &mut outcome.anchors);
@@ -245,31 +248,33 @@ impl<'a> StepReader<'a> {
         }
     }
 
-    fn decoded(&mut self, runs: &[Range<u64>], anchors: &mut AnchorPicker, outcome: &mut PartOutcome) {
+    fn decoded(&mut self, piece: &Piece, anchors: &mut AnchorPicker, outcome: &mut PartOutcome) {
         let [encoded_a, encoded_b] = self.encoded();
-        let Scratch { values: [a, b], ulps, .. } = &mut *self.scratch;
-        decode_runs(runs, a, |run, out| encoded_a.decode(run, out));
-        decode_runs(runs, b, |run, out| encoded_b.decode(run, out));
+        let Scratch { values: [a, b], ulps, between, .. } = &mut *self.scratch;
+        piece.decode(between, a, |run, out| encoded_a.decode(run, out));
+        piece.decode(between, b, |run, out| encoded_b.decode(run, out));
         self.kernel.add_values(a, b, &mut outcome.sums);
         anchors.pick_values(a, &mut outcome.anchors);
-        if !same_format(self.pair) {
-            let finite = |index: usize| a[index].is_finite() && b[index].is_finite();
-            outcome.sums.rounding_variance += rounding_variance(runs, [&encoded_a, &encoded_b], ulps, finite);
+        if rounds_apart(self.pair) {
+            piece.decode(between, &mut ulps[0], |run, out| encoded_a.ulps(run, out));
+            piece.decode(between, &mut ulps[1], |run, out| encoded_b.ulps(run, out));
+            outcome.sums.rounding_variance += rounding_variance(a, b, ulps);
         }
     }
 
-    fn decoded_wide(&mut self, runs: &[Range<u64>], anchors: &mut AnchorPicker, outcome: &mut PartOutcome) {
+    fn decoded_wide(&mut self, piece: &Piece, anchors: &mut AnchorPicker, outcome: &mut PartOutcome) {
         let [encoded_a, encoded_b] = self.encoded();
         let first = self.step.elements.start;
-        let Scratch { values: [narrow, _], doubles: [a, b], ulps, .. } = &mut *self.scratch;
+        let Scratch { values: [narrow, _], doubles: [a, b], ulps, between, doubles_between, .. } = &mut *self.scratch;
         for (tensor, encoded, blocks, out) in
             [(&self.pair.a, &encoded_a, &self.task.a, &mut *a), (&self.pair.b, &encoded_b, &self.task.b, &mut *b)]
         {
             if matches!(tensor.storage, Storage::Plain { dtype: Dtype::F64, .. }) {
                 let stored = |run: &Range<u64>| ((run.start - first) * 8) as usize..((run.end - first) * 8) as usize;
-                decode_runs(runs, out, |run, out| decode_into_f64(Dtype::F64, &blocks[0][stored(&run)], out));
+                let decode = |run, out: &mut [f64]| decode_into_f64(Dtype::F64, &blocks[0][stored(&run)], out);
+                piece.decode(doubles_between, out, decode);
             } else {
-                decode_runs(runs, narrow, |run, out| encoded.decode(run, out));
+                piece.decode(between, narrow, |run, out| encoded.decode(run, out));
                 out.clear();
                 out.extend(narrow.iter().copied().map(f64::from));
             }
@@ -278,8 +283,9 @@ impl<'a> StepReader<'a> {
         narrow.clear();
         narrow.extend(a.iter().map(|value| *value as f32));
         anchors.pick_values(narrow, &mut outcome.anchors);
-        let finite = |index: usize| a[index].is_finite() && b[index].is_finite();
-        outcome.sums.rounding_variance += rounding_variance(runs, [&encoded_a, &encoded_b], ulps, finite);
+        piece.decode(between, &mut ulps[0], |run, out| encoded_a.ulps(run, out));
+        piece.decode(between, &mut ulps[1], |run, out| encoded_b.ulps(run, out));
+        outcome.sums.rounding_variance += rounding_variance(a, b, ulps);
     }
 
     fn encoded(&self) -> [Encoded<'a>; 2] {
@@ -294,28 +300,69 @@ fn gather(bytes: &[u8], ranges: impl Iterator<Item = Range<usize>>, out: &mut Ve
     ranges.for_each(|range| out.extend_from_slice(&bytes[range]));
 }
 
-/// Decodes some runs of elements behind each other.
-fn decode_runs<T: Copy + Default>(runs: &[Range<u64>], out: &mut Vec<T>, decode: impl Fn(Range<u64>, &mut [T])) {
-    out.clear();
-    for run in runs {
-        let start = out.len();
-        out.resize(start + (run.end - run.start) as usize, T::default());
-        decode(run.clone(), &mut out[start..]);
+/// How many elements of a tensor are decoded at a time. MXFP4 is stored by columns of its logical matrices, in groups: whole
+/// rows of groups are read once each, where anything less reads a group again for each of its values.
+fn piece_length(tensor: &Tensor) -> u64 {
+    match (&tensor.storage, tensor.shape.as_slice()) {
+        (Storage::Mxfp4 { .. }, [.., outputs]) => {
+            let rows = outputs.saturating_mul(MXFP4_GROUP).max(1);
+            if rows <= LARGEST_PIECE { PIECE.next_multiple_of(rows) } else { PIECE }
+        }
+        _ => PIECE,
     }
 }
 
-/// Σ (ulp² of A + ulp² of B) / 12 over the finite elements: the variance of d if both sides held roundings of one value.
-fn rounding_variance(
-    runs: &[Range<u64>],
-    encoded: [&Encoded<'_>; 2],
-    ulps: &mut [Vec<f32>; 2],
-    finite: impl Fn(usize) -> bool,
-) -> f64 {
-    for (encoded, out) in encoded.iter().zip(ulps.iter_mut()) {
-        decode_runs(runs, out, |run, out| encoded.ulps(run, out));
+/// The elements of a part in a stretch of the tensor.
+struct Piece {
+    stretch: Range<u64>,
+    runs: Vec<Range<u64>>,
+    elements: u64,
+}
+
+impl Piece {
+    fn new(region: &Region, stretch: Range<u64>) -> Self {
+        let runs = region.runs(stretch.clone());
+        let elements = runs.iter().map(|run| run.end - run.start).sum();
+        Self { stretch, runs, elements }
     }
-    let [a, b] = ulps;
-    let squares = a.iter().zip(&*b).enumerate().filter(|(index, _)| finite(*index));
+
+    fn is_short(&self) -> bool {
+        self.runs.len() > 1 && self.elements < SHORT_RUN * self.runs.len() as u64
+    }
+
+    /// Decodes the elements into `out`, behind each other; `between` is room for those that lie between them.
+    fn decode<T: Copy + Default>(&self, between: &mut Vec<T>, out: &mut Vec<T>, decode: impl Fn(Range<u64>, &mut [T])) {
+        out.clear();
+        let Range { start, end } = self.stretch;
+        let length = |range: &Range<u64>| (range.end - range.start) as usize;
+        if self.is_short() && end - start <= WORTH_DECODING * self.elements {
+            between.resize(length(&self.stretch), T::default());
+            decode(start..end, between);
+            let place = |run: &Range<u64>| (run.start - start) as usize..(run.end - start) as usize;
+            self.runs.iter().for_each(|run| out.extend_from_slice(&between[place(run)]));
+        } else {
+            for run in &self.runs {
+                let filled = out.len();
+                out.resize(filled + length(run), T::default());
+                decode(run.clone(), &mut out[filled..]);
+            }
+        }
+    }
+}
+
+/// Whether the two sides may hold different roundings of one value.
+fn rounds_apart(pair: &Pair) -> bool {
+    !matches!(
+        (&pair.a.storage, &pair.b.storage),
+        (Storage::Plain { dtype, .. }, Storage::Plain { dtype: other, .. }) if dtype == other
+    )
+}
+
+/// Σ (ulp² of A + ulp² of B) / 12 over the finite elements: the variance of d if both sides held roundings of one value.
+fn rounding_variance<T: Copy + Into<f64>>(a: &[T], b: &[T], ulps: &[Vec<f32>; 2]) -> f64 {
+    let finite = |value: &T| (*value).into().is_finite();
+    let values = a.iter().zip(b).zip(ulps[0].iter().zip(&ulps[1]));
+    let squares = values.filter(|((a, b), _)| finite(a) && finite(b));
     squares.map(|(_, (a, b))| f64::from(*a).powi(2) + f64::from(*b).powi(2)).sum::<f64>() / 12.0
 }
 
@@ -359,6 +406,8 @@ impl AnchorPicker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::anatomy::{Part, Role, Site, Slice};
+    use crate::checkpoint::Location;
 
     #[test]
     fn anchors_are_evenly_spaced_however_the_elements_are_cut() {
@@ -372,5 +421,68 @@ mod tests {
             }
             assert_eq!(picked, all, "cut into {cut}");
         }
+    }
+
+    fn tensor(shape: &[u64], storage: Storage) -> Tensor {
+        Tensor { name: "t".into(), shape: shape.to_vec(), storage }
+    }
+
+    /// The sums of every part of a pair that is one step, with B's bytes those of A in another order.
+    fn sums(tensor: &Tensor, stored: &[Vec<u8>], boxes: Vec<Vec<Slice>>) -> Vec<DeltaSums> {
+        let site = Site { layer: None, role: Role::OTHER, part: Part::Weight, expert: None, slice: Vec::new() };
+        let part = |slices| PairPart { site: site.clone(), region: Region::new(&tensor.shape, vec![slices]) };
+        let parts = boxes.into_iter().map(part).collect();
+        let pair = Pair { a: tensor.clone(), b: tensor.clone(), parts };
+        let step = Step { pair: 0, elements: 0..tensor.elements(), a: Vec::new(), b: Vec::new() };
+        let measurement = Measurement { pairs: vec![pair], steps: vec![step], detail: Detail::Everything };
+        let blocks = |turned: usize| {
+            let turn = |bytes: &Vec<u8>| [&bytes[turned..], &bytes[..turned]].concat().into();
+            stored.iter().map(turn).collect()
+        };
+        let task = Task { measurement: Arc::new(measurement), step: 0, a: blocks(0), b: blocks(1) };
+        let outcome = Worker::new(InstructionSet::Portable).run(&task);
+        outcome.parts.into_iter().map(|part| part.sums).collect()
+    }
+
+    fn bytes(count: usize, of: impl Fn(usize) -> u8) -> Vec<u8> {
+        (0..count).map(of).collect()
+    }
+
+    #[test]
+    fn parts_that_lie_between_each_other_add_up_to_the_whole() {
+        let (experts, inputs, outputs) = (2, 64, 10);
+        let groups = (experts * inputs * outputs / 32) as usize;
+        let at = |length: usize| Location { shard: 0, bytes: 0..length as u64 };
+        let storage = Storage::Mxfp4 { at: at(groups * 16), scales: at(groups) };
+        let tensor = tensor(&[experts, inputs, outputs], storage);
+        let stored = [bytes(groups * 16, |at| (at * 37 + at / 16) as u8), bytes(groups, |at| 120 + (at * 5 % 9) as u8)];
+        let part = |expert, start| {
+            let every_other = Slice { axis: 2, start, length: 1, stride: 1, period: 2 };
+            vec![Slice::contiguous(0, expert, 1, experts), every_other]
+        };
+        let parts = sums(&tensor, &stored, vec![part(0, 0), part(0, 1), part(1, 0), part(1, 1)]);
+        let whole = sums(&tensor, &stored, vec![vec![]]).remove(0);
+        let mut sum = DeltaSums::default();
+        for part in &parts {
+            assert_eq!(part.elements, experts * inputs * outputs / 4);
+            sum += part;
+        }
+        assert_eq!((sum.elements, sum.changed, &sum.relative), (whole.elements, whole.changed, &whole.relative));
+        for (parts, whole) in [
+            (sum.delta_squared, whole.delta_squared),
+            (sum.a_dot_delta, whole.a_dot_delta),
+            (sum.rounding_variance, whole.rounding_variance),
+        ] {
+            // What sums are promised to be exact to.
+            assert!((parts - whole).abs() <= 1e-6 * whole.abs() && whole != 0.0, "{parts} {whole}");
+        }
+    }
+
+    #[test]
+    fn one_unscaled_format_on_both_sides_has_no_rounding_floor() {
+        let storage = Storage::Plain { dtype: Dtype::F8_E4M3, at: Location { shard: 0, bytes: 0..60 } };
+        let sums = sums(&tensor(&[6, 10], storage), &[bytes(60, |at| at as u8)], vec![vec![]]).remove(0);
+        assert!(sums.delta_squared > 0.0);
+        assert_eq!(sums.rounding_variance, 0.0);
     }
 }

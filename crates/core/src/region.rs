@@ -50,17 +50,19 @@ impl Region {
 
     /// From the first to the last element of this region in `within`, if there is any.
     pub fn span(&self, within: Range<u64>) -> Option<Range<u64>> {
-        let mut span: Option<Range<u64>> = None;
-        // In pieces, so that a region of single elements does not make a long list.
-        const PIECE: u64 = 1 << 16;
-        let pieces = (within.start..within.end).step_by(PIECE as usize);
-        for start in pieces {
-            let runs = self.runs(start..within.end.min(start + PIECE));
-            if let (Some(first), Some(last)) = (runs.first(), runs.last()) {
-                span = Some(span.map_or(first.start, |span| span.start)..last.end);
-            }
-        }
-        span
+        // In pieces, so that a region of single elements does not make a long list; and from both ends, so that what lies
+        // between them is not looked at.
+        const PIECE: u64 = 1 << 12;
+        let bounds = self.bounds();
+        let (start, end) = (within.start.max(bounds.start), within.end.min(bounds.end));
+        let piece = |number: u64| {
+            let from = start + number * PIECE;
+            self.runs(from..end.min(from + PIECE))
+        };
+        let pieces = end.saturating_sub(start).div_ceil(PIECE);
+        let first = (0..pieces).find_map(|number| piece(number).first().map(|run| run.start))?;
+        let last = (0..pieces).rev().find_map(|number| piece(number).last().map(|run| run.end))?;
+        Some(first..last)
     }
 
     /// Elements outside of which there are none of this region, told at once from the slices of axis 0 (which divide stacked
@@ -242,6 +244,8 @@ mod tests {
             prop_assert!(region.runs(0..elements).into_iter().flatten().all(|element| bounds.contains(&element)));
             let runs = region.runs(from..to.max(from));
             prop_assert!(runs.windows(2).all(|pair| pair[0].end < pair[1].start));
+            let span = expected.first().zip(expected.last()).map(|(first, last)| *first..last + 1);
+            prop_assert_eq!(region.span(from..to.max(from)), span);
             prop_assert_eq!(runs.into_iter().flatten().collect::<Vec<_>>(), expected);
             prop_assert_eq!(region.elements(), region.runs(0..elements).iter().map(length).sum::<u64>());
         }
