@@ -79,12 +79,14 @@ pub fn decode_into_f64(dtype: Dtype, bytes: &[u8], out: &mut [f64]) {
 }
 
 /// A brain float is the upper half of an f32.
+#[inline(always)]
 pub fn bf16(bytes: [u8; 2]) -> f32 {
     f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
 }
 
 /// An IEEE half: moved to f32's place, its exponent is too small by 112, which one exact product puts right for normal
 /// and subnormal values alike.
+#[inline(always)]
 pub fn f16(bytes: [u8; 2]) -> f32 {
     let bits = u32::from(u16::from_le_bytes(bytes));
     let (sign, magnitude) = ((bits & 0x8000) << 16, (bits & 0x7fff) << 13);

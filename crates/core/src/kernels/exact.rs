@@ -1,7 +1,8 @@
 //! One element at a time, in f64: the tiles that f32 cannot hold, the ends of runs, and the wide dtypes.
 
 use super::format::Format;
-use super::{Detail, relative, ulps};
+use super::{Detail, TILE, relative, ulps};
+use crate::dequantise::decode_into_f64;
 use crate::dtype::Dtype;
 use crate::statistics::DeltaSums;
 
@@ -17,11 +18,17 @@ pub fn add<F: Format>(a: &[u8], b: &[u8], detail: Detail, sums: &mut DeltaSums) 
     }
 }
 
-/// Adds two runs of F64 or of an integer dtype.
+/// Adds two runs of a dtype that has no vector kernel, F64 or an integer.
 pub fn add_encoded(dtype: Dtype, a: &[u8], b: &[u8], detail: Detail, sums: &mut DeltaSums) {
-    let bytes = dtype.bytes() as usize;
-    let pairs = a.chunks_exact(bytes).zip(b.chunks_exact(bytes));
-    add_doubles(pairs.map(|(a, b)| (wide_value(dtype, a), wide_value(dtype, b))), detail, sums);
+    let bytes = TILE * dtype.bytes() as usize;
+    let mut values = [[0.0; TILE]; 2];
+    for (a, b) in a.chunks(bytes).zip(b.chunks(bytes)) {
+        let elements = a.len() / dtype.bytes() as usize;
+        let [values_a, values_b] = values.each_mut().map(|values| &mut values[..elements]);
+        decode_into_f64(dtype, a, values_a);
+        decode_into_f64(dtype, b, values_b);
+        add_doubles(values_a.iter().copied().zip(values_b.iter().copied()), detail, sums);
+    }
 }
 
 /// Adds pairs of values. Bins are decided on values rounded to f32.
@@ -34,21 +41,6 @@ pub fn add_doubles(pairs: impl Iterator<Item = (f64, f64)>, detail: Detail, sums
         if detail == Detail::Everything && a.is_finite() && b.is_finite() {
             relative::count(a as f32, (b - a) as f32, sums.relative.get_or_insert_default());
         }
-    }
-}
-
-/// The value of one stored element as f64. Integers beyond 2⁵³ are rounded to the nearest.
-fn wide_value(dtype: Dtype, bytes: &[u8]) -> f64 {
-    let mut word = [0; 8];
-    word[..bytes.len()].copy_from_slice(bytes);
-    let unsigned = u64::from_le_bytes(word);
-    // Moves the sign bit of a narrower integer to the top and back, so that it fills the word.
-    let spare = 64 - 8 * bytes.len() as u32;
-    let signed = (unsigned << spare).cast_signed() >> spare;
-    match dtype {
-        Dtype::F64 => f64::from_bits(unsigned),
-        Dtype::I8 | Dtype::I16 | Dtype::I32 | Dtype::I64 => signed as f64,
-        _ => unsigned as f64,
     }
 }
 

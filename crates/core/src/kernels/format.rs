@@ -1,6 +1,7 @@
 //! The float formats that the vector kernels read in place.
 
 use super::lanes::{LANES, Lanes, map};
+use crate::dequantise::{bf16, f16};
 
 /// A little-endian float format.
 pub trait Format {
@@ -45,7 +46,7 @@ impl Format for Bf16 {
 
     #[inline(always)]
     fn value(bytes: &[u8]) -> f32 {
-        f32::from_bits(u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) << 16)
+        bf16([bytes[0], bytes[1]])
     }
 }
 
@@ -58,12 +59,12 @@ impl Format for F16 {
     #[inline(always)]
     fn load(bytes: &[u8]) -> Lanes {
         let bytes: &[u8; 2 * LANES] = bytes.try_into().expect("the caller cut it to size");
-        map(|lane| half_value(half_word(bytes, lane)))
+        map(|lane| f16([bytes[2 * lane], bytes[2 * lane + 1]]))
     }
 
     #[inline(always)]
     fn value(bytes: &[u8]) -> f32 {
-        half_value(u16::from_le_bytes([bytes[0], bytes[1]]))
+        f16([bytes[0], bytes[1]])
     }
 }
 
@@ -83,20 +84,4 @@ impl Format for F32 {
     fn value(bytes: &[u8]) -> f32 {
         f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
     }
-}
-
-#[inline(always)]
-fn half_word(bytes: &[u8; 2 * LANES], lane: usize) -> u16 {
-    u16::from_le_bytes([bytes[2 * lane], bytes[2 * lane + 1]])
-}
-
-/// The value of a half-precision number by integer arithmetic that vectorises everywhere: the exponent is rebased by
-/// one exact multiplication, which also normalises subnormals.
-#[inline(always)]
-fn half_value(bits: u16) -> f32 {
-    let magnitude = u32::from(bits & 0x7fff);
-    let rebased = f32::from_bits(magnitude << 13) * f32::from_bits((254 - 15) << 23);
-    let special = f32::from_bits(magnitude << 13 | 0x7f80_0000);
-    let value = if magnitude >= 0x7c00 { special } else { rebased };
-    f32::from_bits(value.to_bits() | u32::from(bits & 0x8000) << 16)
 }
