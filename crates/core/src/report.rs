@@ -123,7 +123,7 @@ pub struct TensorDelta {
     /// The sums.
     #[serde(flatten)]
     pub numbers: DeltaNumbers,
-    /// Moves counted in units in the last place, where both sides have the same floating-point format.
+    /// Moves counted in units in the last place, where both sides are BF16, F16 or F32 alike.
     pub ulps: Option<UlpCounts>,
     /// The distribution of relative change; none with `--norms-only`.
     pub relative: Option<RelativeHistogram>,
@@ -254,7 +254,8 @@ pub struct Bimodality {
     pub valley_depth: f64,
     /// Hartigan's dip of the binned distribution.
     pub dip: Option<f64>,
-    /// The valley of the null: the same a, moved by slope · a + Gaussian of the residual's RMS, rounded to B's format.
+    /// The valley of the null: the same a, moved by slope · a + Gaussian noise, rounded to B's format. Its changed elements
+    /// have the slope and the residual's RMS of those that changed.
     pub null_valley_depth: f64,
     /// The null's dip.
     pub null_dip: Option<f64>,

@@ -2,9 +2,11 @@
 //!
 //! The histogram, without the elements that did not change, is smoothed and its deepest valley between two modes is
 //! measured. Two modes alone mean little: a coarse format leaves a gap where changes too small to be stored would be. So
-//! the same is measured on a *null*: A's own values, moved by slope · a and Gaussian noise with the residual's RMS, and
-//! rounded to the format of B. A change is bimodal where its valley is deeper than the null's by more than the counting
-//! noise of both and by [`LEAST_EXCESS`].
+//! the same is measured on a *null*: A's own values, moved by slope · a and Gaussian noise, and rounded to the format of
+//! B. Slope and noise are such that the elements of the null which change have the slope of those that did, and their
+//! residual's RMS; how many did not change does not matter. (As only sums over all elements are known, those that changed
+//! are taken to be as large as the others.) A change is bimodal where its valley is deeper than the null's by more than
+//! the counting noise of both and by [`LEAST_EXCESS`].
 //!
 //! Where the change is divided by |a|, as in the authors' script, one mode away from 0 is seen twice, once for each sign of
 //! a: B = 0.8 · A has modes at ±0.2. The null shows that too, but not as deeply when the noise around the slope is not
@@ -13,6 +15,7 @@
 //! Hartigan's dip is reported for both as well. It decides nothing: bins make it large for narrow distributions.
 
 mod dip;
+mod fit;
 mod modes;
 mod null;
 mod rounding;

@@ -4,10 +4,10 @@
 //! rather than derived: every anchor (a value of A) is moved by the slope and by quantiles of the Gaussian, evenly spread
 //! and shifted from one anchor to the next larger. There is no seed, and far less scatter than in independent draws.
 //!
-//! Its residual, measured after rounding as in the real change, has the real one's RMS. That matters where rounding is all
-//! there is: B = 0.98 · A stored as BF16 leaves a residual, yet its null must be 0.98 · A rounded, with no noise at all.
+//! How large the slope and the noise are, [`super::fit`] says.
 
 use super::Scratch;
+use super::fit::fit;
 use super::rounding::Rounding;
 use crate::kernels::Kernel;
 use crate::random::normal_quantile;
@@ -17,7 +17,7 @@ use crate::statistics::{DeltaSums, RelativeCounts};
 const QUANTILES: usize = 4096;
 
 /// At most so many elements are drawn for a null.
-const ELEMENTS: usize = 1 << 16;
+const ELEMENTS: usize = 1 << 15;
 
 /// For a small tensor it is so many times its elements, since its own noise is larger, but [`TRIAL_ELEMENTS`] at least.
 const ELEMENTS_PER_ELEMENT: u64 = 8;
@@ -32,15 +32,12 @@ const TRIAL_ELEMENTS: usize = 1 << 14;
 /// Elements moved at a time.
 const CHUNK: usize = 1 << 14;
 
-/// How close the null's mean square residual comes to the real one; the anchors do not say more.
-const TOLERANCE: f64 = 0.01;
-
 /// A change without two modes of its own.
 #[derive(Clone, Copy, Debug)]
-struct Model {
-    slope: f32,
+pub(super) struct Model {
+    pub slope: f32,
     /// The Gaussian's deviation.
-    noise: f32,
+    pub noise: f32,
     pub rounding: Rounding,
 }
 
@@ -52,14 +49,12 @@ pub(super) fn draw(
     kernel: &mut Kernel,
     scratch: &mut Scratch,
 ) -> Option<Box<RelativeCounts>> {
-    let (slope, residual) = sums.slope_and_residual()?;
-    let (slope, residual) = (slope as f32, residual as f32);
-    if anchors.is_empty() || !slope.is_finite() || !residual.is_finite() {
+    if anchors.is_empty() {
         return None;
     }
     let anchors = &sorted(anchors)[..];
-    let model = Model { slope, noise: residual, rounding };
-    let model = Model { noise: fitted_noise(model, anchors, scratch), ..model };
+    scratch.try_on(anchors);
+    let model = fit(sums, rounding, scratch)?;
     let elements = sums.finite.saturating_mul(ELEMENTS_PER_ELEMENT).clamp(TRIAL_ELEMENTS as u64, ELEMENTS as u64);
     let per_anchor = per_anchor(elements as usize, anchors.len());
     scratch.order(per_anchor);
@@ -85,63 +80,35 @@ fn per_anchor(elements: usize, anchors: usize) -> usize {
     1 << most.ilog2()
 }
 
-/// The deviation of the Gaussian with which the residual after rounding has the RMS that `model.noise` holds.
-fn fitted_noise(model: Model, anchors: &[f32], scratch: &mut Scratch) -> f32 {
-    let wanted = model.noise;
-    if model.rounding == Rounding::None || !(wanted.is_normal() && wanted.recip().is_normal()) {
-        return wanted;
-    }
-    let per_anchor = per_anchor(TRIAL_ELEMENTS, anchors.len());
-    scratch.order(per_anchor);
-    scratch.spread(anchors, 0, per_anchor);
-    // In units of what is wanted: the mean square residual for a Gaussian of the given variance, less 1.
-    let mut excess = |variance: f64| {
-        let noise = wanted * variance.sqrt() as f32;
-        scratch.shift(Model { noise, ..model });
-        scratch.mean_square_residual(model.slope, wanted.recip()) - 1.0
-    };
-    let (mut low, mut low_excess) = (0.0, excess(0.0));
-    if low_excess >= 0.0 {
-        return 0.0;
-    }
-    let (mut high, mut high_excess) = (1.0, excess(1.0));
-    while high_excess < 0.0 && high < 1e9 {
-        (low, low_excess) = (high, high_excess);
-        high *= 4.0;
-        high_excess = excess(high);
-    }
-    // False position; an end that stays twice loses half its weight (the Illinois rule).
-    let mut moved_low = None;
-    for _ in 0..20 {
-        if high_excess.abs() <= TOLERANCE || high_excess <= low_excess {
-            break;
-        }
-        let middle = high - high_excess * (high - low) / (high_excess - low_excess);
-        let middle_excess = excess(middle);
-        if middle_excess.abs() <= TOLERANCE {
-            high = middle;
-            break;
-        }
-        let moves_low = middle_excess < 0.0;
-        let again = moved_low == Some(moves_low);
-        if moves_low {
-            (low, low_excess) = (middle, middle_excess);
-            high_excess *= if again { 0.5 } else { 1.0 };
-        } else {
-            (high, high_excess) = (middle, middle_excess);
-            low_excess *= if again { 0.5 } else { 1.0 };
-        }
-        moved_low = Some(moves_low);
-    }
-    wanted * high.sqrt() as f32
-}
-
 /// The Gaussian's quantiles at (k + ½) / [`QUANTILES`].
 pub(super) fn quantile_table() -> Vec<f32> {
     (0..QUANTILES).map(|k| normal_quantile((k as f64 + 0.5) / QUANTILES as f64) as f32).collect()
 }
 
+/// What a model makes of the anchors: means over all that were moved, changed by that or not.
+pub(super) struct Trial {
+    /// Of (scale · (b − a − slope · a))².
+    pub square_residual: f64,
+    /// Of (scale · slope · a)².
+    pub square_slope: f64,
+    /// The share of those with b ≠ a.
+    pub changed_share: f64,
+}
+
 impl Scratch {
+    /// Lays out anchors, in rising order, for [`Self::trial`].
+    fn try_on(&mut self, anchors: &[f32]) {
+        let per_anchor = per_anchor(TRIAL_ELEMENTS, anchors.len());
+        self.order(per_anchor);
+        self.spread(anchors, 0, per_anchor);
+    }
+
+    /// Moves them as the model says, and measures that.
+    pub(super) fn trial(&mut self, model: Model, scale: f32) -> Trial {
+        self.shift(model);
+        self.measure(model.slope, scale)
+    }
+
     /// Orders the table for so many quantiles per anchor: every choice of evenly spread ones lies together.
     fn order(&mut self, per_anchor: usize) {
         let step = QUANTILES / per_anchor;
@@ -171,23 +138,25 @@ impl Scratch {
         rounding.apply(&mut self.moved);
     }
 
-    /// The mean of (scale · (b − a − slope · a))² over what [`Self::shift`] wrote.
-    fn mean_square_residual(&self, slope: f32, scale: f32) -> f64 {
+    fn measure(&self, slope: f32, scale: f32) -> Trial {
         const LANES: usize = 16;
-        let square = |a: f32, b: f32| {
-            let residual = ((b - a) - slope * a) * scale;
-            residual * residual
-        };
-        let (whole_a, rest_a) = self.anchors.as_chunks::<LANES>();
-        let (whole_b, rest_b) = self.moved.as_chunks::<LANES>();
-        let mut lanes = [0.0; LANES];
-        for (a, b) in whole_a.iter().zip(whole_b) {
-            for (lane, sum) in lanes.iter_mut().enumerate() {
-                *sum += square(a[lane], b[lane]);
+        let (mut residuals, mut slopes, mut changed) = ([0.0_f32; LANES], [0.0_f32; LANES], [0_u32; LANES]);
+        for (some_a, some_b) in self.anchors.chunks(LANES).zip(self.moved.chunks(LANES)) {
+            for (lane, (&a, &b)) in some_a.iter().zip(some_b).enumerate() {
+                let along = slope * a;
+                let residual = ((b - a) - along) * scale;
+                let along = along * scale;
+                residuals[lane] += residual * residual;
+                slopes[lane] += along * along;
+                changed[lane] += u32::from(a != b);
             }
         }
-        let rest = rest_a.iter().zip(rest_b).map(|(&a, &b)| f64::from(square(a, b)));
-        let sum: f64 = lanes.into_iter().map(f64::from).chain(rest).sum();
-        sum / self.anchors.len() as f64
+        let elements = self.anchors.len() as f64;
+        let mean = |lanes: [f32; LANES]| lanes.into_iter().map(f64::from).sum::<f64>() / elements;
+        Trial {
+            square_residual: mean(residuals),
+            square_slope: mean(slopes),
+            changed_share: changed.into_iter().map(f64::from).sum::<f64>() / elements,
+        }
     }
 }

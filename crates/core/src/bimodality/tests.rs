@@ -328,3 +328,138 @@ fn there_are_never_more_anchors_than_there_may_be() {
         assert!(stride % 2 == 1 && elements.div_ceil(stride) <= ANCHORS, "{elements}");
     }
 }
+
+/// Judges the change that `change` makes of a random share of the weights, by a weight and a standard Gaussian.
+fn judge_sparse_change(dtype: Dtype, a: &[f32], share: f32, change: impl Fn(f32, f32) -> f32) -> BothBimodalities {
+    let (chosen, z) = (gaussians("chosen", a.len()), gaussians("z", a.len()));
+    let mut sorted = chosen.clone();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let below = sorted[(share * a.len() as f32) as usize];
+    let moved = |at: usize| if chosen[at] < below { store(dtype, change(a[at], z[at])) } else { a[at] };
+    let b: Vec<f32> = (0..a.len()).map(moved).collect();
+    judge_pair(dtype, a, &b)
+}
+
+/// Shares of the elements that move.
+const SHARES: [f32; 3] = [0.01, 0.05, 0.3];
+
+/// From a fiftieth of the step of a typical weight in BF16 (2⁻⁸) to the weights themselves; eight bits have larger steps.
+#[test]
+fn gaussian_noise_on_some_elements_is_not_bimodal() {
+    for dtype in [Dtype::BF16, Dtype::F16, Dtype::F32, Dtype::F8_E4M3, Dtype::F8_E5M2] {
+        let a = weights(dtype, ELEMENTS);
+        for share in SHARES {
+            for size in [1e-4, 0.001, 0.004, 0.01, 0.03, 0.1, 0.3, 1.0] {
+                let both = judge_sparse_change(dtype, &a, share, |a, z| a + size * SPREAD * z);
+                assert!(!both.script.bimodal && !both.formula.bimodal, "{dtype} {share} {size} {both:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn gaussian_noise_on_some_weights_near_one_is_not_bimodal_and_neither_in_eight_bits() {
+    for dtype in [Dtype::BF16, Dtype::F8_E4M3] {
+        let a: Vec<f32> = gaussians("a", ELEMENTS).iter().map(|z| store(dtype, 1.0 + 0.05 * z)).collect();
+        for share in SHARES {
+            for size in [0.001, 0.003, 0.01, 0.03, 0.1, 0.3] {
+                let both = judge_sparse_change(dtype, &a, share, |a, z| a + size * z);
+                assert!(!both.script.bimodal && !both.formula.bimodal, "{dtype} {share} {size} {both:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_null_of_a_change_of_some_elements_is_like_that_of_the_same_change_of_all() {
+    for dtype in [Dtype::BF16, Dtype::F8_E4M3] {
+        let a = weights(dtype, ELEMENTS);
+        for slope in [0.0, -0.1, -0.3] {
+            for size in [0.03, 0.1, 0.3] {
+                let change = |a: f32, z: f32| a * (1.0 + slope) + size * SPREAD * z;
+                let all = judge_sparse_change(dtype, &a, 0.9999, change);
+                let some = judge_sparse_change(dtype, &a, 0.05, change);
+                for (all, some) in [(&all.script, &some.script), (&all.formula, &some.formula)] {
+                    let apart = (all.null_valley_depth - some.null_valley_depth).abs();
+                    assert!(apart < 0.1, "{dtype} {slope} {size} {all:?} {some:?}");
+                }
+            }
+        }
+    }
+}
+
+/// With a slope, most of what rounding leaves of a small noise in eight bits is on one side, and a little on the other.
+#[test]
+fn noise_and_slope_below_the_steps_of_eight_bits_are_not_bimodal() {
+    let a = weights(Dtype::F8_E4M3, ELEMENTS);
+    for share in [0.05, 0.3, 0.9999] {
+        for slope in [-0.01, -0.02, -0.04] {
+            for size in [0.01, 0.02, 0.04] {
+                for proportional in [false, true] {
+                    let both = judge_sparse_change(Dtype::F8_E4M3, &a, share, |a, z| {
+                        a * (1.0 + slope) + size * z * if proportional { a } else { SPREAD }
+                    });
+                    assert!(!both.formula.bimodal, "{share} {slope} {size} {proportional} {both:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn scaling_some_elements_is_not_bimodal() {
+    for dtype in [Dtype::BF16, Dtype::F16, Dtype::F32] {
+        let a = weights(dtype, ELEMENTS);
+        for share in SHARES {
+            for scale in [0.5, 0.8, 0.95, 0.98, 0.99, 1.03] {
+                let both = judge_sparse_change(dtype, &a, share, |a, _| scale * a);
+                assert!(!both.script.bimodal && !both.formula.bimodal, "{dtype} {share} {scale} {both:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_change_of_some_elements_to_both_sides_of_zero_is_bimodal() {
+    for dtype in [Dtype::BF16, Dtype::F32] {
+        let a = weights(dtype, ELEMENTS);
+        for share in SHARES {
+            for size in [0.05, 0.15, 0.5] {
+                let both = judge_sparse_change(dtype, &a, share, |a, z| {
+                    let (side, rest) = side_and_rest(z);
+                    a + size * a.abs() * side * (1.0 + 0.2 * rest)
+                });
+                assert!(both.script.bimodal && both.formula.bimodal, "{dtype} {share} {size} {both:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_change_of_some_elements_to_both_sides_of_a_slope_is_bimodal() {
+    let a = weights(Dtype::BF16, ELEMENTS);
+    for share in SHARES {
+        let both = judge_sparse_change(Dtype::BF16, &a, share, |a, z| {
+            let (side, rest) = side_and_rest(z);
+            a * (0.9 + 0.3 * side + 0.03 * rest)
+        });
+        assert_modes(&both.formula, &[-0.4, 0.2]);
+        assert!(both.formula.bimodal && both.script.bimodal, "{share} {both:?}");
+    }
+}
+
+/// As reinforcement learning leaves them.
+#[test]
+fn moves_of_some_elements_by_one_step_of_the_format_are_not_bimodal() {
+    for (dtype, step) in [(Dtype::BF16, 1.0 / 256.0), (Dtype::F16, 1.0 / 2048.0), (Dtype::F8_E4M3, 1.0 / 16.0)] {
+        let near_one = gaussians("a", ELEMENTS).iter().map(|z| store(dtype, 1.0 + 0.05 * z)).collect();
+        for a in [weights(dtype, ELEMENTS), near_one] {
+            for share in [0.02, 0.3] {
+                // A little more than half the largest step that a number of this size can have.
+                let both = judge_sparse_change(dtype, &a, share, |a, z| a * (1.0 + 1.01 * step * z.signum()));
+                assert!(both.script.elements >= 1000, "{dtype} {share} {both:?}");
+                assert!(!both.script.bimodal && !both.formula.bimodal, "{dtype} {share} {both:?}");
+            }
+        }
+    }
+}
