@@ -1,1 +1,22 @@
-//! The whole tool, tested from outside.
+//! The whole tool, tested from outside: these tests run the binary that was just built, as a person would.
+
+/// Every number of `delta --json`, against plain numpy over the same files.
+mod oracle;
+
+/// What goes where: tables, JSON, CSV, pages, figures, exit codes, pipes and Ctrl-C.
+mod command_line;
+
+/// Broken files and wrong requests, each answered by a message that helps, and never by a panic.
+mod bad_input;
+
+/// Files that are odd and yet right: no elements, no dimensions, names that look like something else.
+mod odd_files;
+
+/// The project's own papers say what is true of it.
+mod house;
+
+/// Running the binary under a time limit.
+mod tool;
+
+/// Making small checkpoints in temporary folders.
+mod checkpoints;

@@ -52,6 +52,12 @@ pub enum PairingError {
         /// Why.
         source: ResolveError,
     },
+    /// One of them has no tensors at all.
+    #[error("{reference} holds no tensors; two checkpoints with weights were expected")]
+    NoTensors {
+        /// Which one.
+        reference: String,
+    },
     /// No selected tensor is in both.
     #[error("{a} and {b} have no tensor in common to compare: {detail}. Are these two a model and a fine-tune of it?")]
     NothingInCommon {
@@ -68,6 +74,9 @@ impl Pairing {
     /// Pairs the selected tensors of A with those of B: by name, and where the names differ (a prefix more or less) by
     /// their place in the network.
     pub fn new(a: &Model, b: &Model, selection: &Selection) -> Result<Self, PairingError> {
+        if let Some(empty) = [a, b].into_iter().find(|model| model.checkpoint.tensors.is_empty()) {
+            return Err(PairingError::NoTensors { reference: empty.checkpoint.reference.clone() });
+        }
         let selected = resolve(a, selection)
             .map_err(|source| PairingError::Selection { reference: a.checkpoint.reference.clone(), source })?;
         let mut parts: HashMap<usize, Vec<PairPart>> = HashMap::new();

@@ -6,6 +6,7 @@ mod inspect;
 mod output;
 mod progress;
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -99,7 +100,8 @@ pub fn run() -> ExitCode {
             let code = failure.exit_code();
             // A name in it may be a stranger's, and come with escape sequences.
             for line in format!("error: {:#}", anyhow::Error::from(failure)).lines() {
-                eprintln!("{}", printable(line));
+                // Where nobody can be told any more, the exit code has to do.
+                let _ = writeln!(io::stderr(), "{}", printable(line));
             }
             ExitCode::from(code)
         }

@@ -14,16 +14,33 @@ use crate::platform::Job;
 /// How long Ctrl-C may wait to be noticed.
 const PATIENCE: Duration = Duration::from_millis(50);
 
+/// Whether Ctrl-C will be noticed by [`follow`].
+static FOLLOWING: AtomicBool = AtomicBool::new(false);
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Follows a job to its end and returns its report.
 pub fn follow(job: Job) -> Result<DeltaReport, Failure> {
+    FOLLOWING.store(true, Ordering::SeqCst);
     // Where no handler can be set, Ctrl-C ends the process as it always does.
-    let _ = ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed));
+    let _ = ctrlc::set_handler(interrupt);
+    let result = follow_to_its_end(job);
+    FOLLOWING.store(false, Ordering::SeqCst);
+    result
+}
+
+/// What Ctrl-C does: stops the job in good order. Pressed again, or afterwards (when a result may be waiting for the
+/// reader of a pipe), it ends the process at once.
+fn interrupt() {
+    if INTERRUPTED.swap(true, Ordering::SeqCst) || !FOLLOWING.load(Ordering::SeqCst) {
+        std::process::exit(Failure::Interrupted.exit_code().into());
+    }
+}
+
+fn follow_to_its_end(job: Job) -> Result<DeltaReport, Failure> {
     let bar = bar();
     let mut report = None;
     loop {
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if INTERRUPTED.load(Ordering::SeqCst) {
             bar.finish_and_clear();
             // How it ended does not matter any more.
             let _ = job.finish();

@@ -52,7 +52,7 @@ pub enum PageError {
     #[error(transparent)]
     Figure(#[from] FigureError),
     /// The report could not be written as JSON.
-    #[error("writing the report as JSON into the page: {0}")]
+    #[error("writing the report as JSON into the page")]
     Json(#[from] serde_json::Error),
 }
 

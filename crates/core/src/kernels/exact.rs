@@ -1,8 +1,7 @@
 //! One element at a time, in f64: the tiles that f32 cannot hold, the ends of runs, and the wide dtypes.
 
 use super::format::Format;
-use super::relative;
-use super::{Detail, TILE};
+use super::{Detail, TILE, relative, ulps};
 use crate::dequantise::decode_into_f64;
 use crate::dtype::Dtype;
 use crate::statistics::DeltaSums;
@@ -10,10 +9,11 @@ use crate::statistics::DeltaSums;
 /// Adds two runs of one of the vector kernels' formats.
 pub fn add<F: Format>(a: &[u8], b: &[u8], detail: Detail, sums: &mut DeltaSums) {
     for (a, b) in a.chunks_exact(F::BYTES).zip(b.chunks_exact(F::BYTES)) {
-        let (a, b) = (F::value(a), F::value(b));
-        add_element(f64::from(a), f64::from(b), sums);
-        if detail == Detail::Everything && a.is_finite() && b.is_finite() {
-            relative::count(a, b - a, sums.relative.get_or_insert_default());
+        let (value_a, value_b) = (F::value(a), F::value(b));
+        add_element(f64::from(value_a), f64::from(value_b), sums);
+        if detail == Detail::Everything && value_a.is_finite() && value_b.is_finite() {
+            relative::count(value_a, value_b - value_a, sums.relative.get_or_insert_default());
+            ulps::add::<F>(a, b, sums.ulps.get_or_insert_default());
         }
     }
 }

@@ -170,11 +170,9 @@ fn tile<F: Format, const FUSED: bool>(a: &[u8], b: &[u8], detail: Detail, scatte
         exact::add::<F>(whole_a, whole_b, detail, sums);
     } else if detail == Detail::Everything {
         relative::add::<F, FUSED>(whole_a, whole_b, scatter);
+        ulps::add::<F>(whole_a, whole_b, sums.ulps.get_or_insert_default());
     }
     exact::add::<F>(rest_a, rest_b, detail, sums);
-    if detail == Detail::Everything {
-        ulps::add::<F>(a, b, sums.ulps.get_or_insert_default());
-    }
 }
 
 #[cfg(test)]

@@ -24,6 +24,12 @@ fn reference(dtype: Dtype, a: &[u32], b: &[u32]) -> DeltaSums {
     let mut relative = RelativeCounts::default();
     for (&bits_a, &bits_b) in a.iter().zip(b) {
         let (a, b) = (value(bits_a), value(bits_b));
+        sums.elements += 1;
+        sums.non_finite_a += u64::from(!a.is_finite());
+        sums.non_finite_b += u64::from(!b.is_finite());
+        if !a.is_finite() || !b.is_finite() {
+            continue;
+        }
         match place(bits_a).abs_diff(place(bits_b)) {
             0 => {}
             1 => ulps.one += 1,
@@ -31,12 +37,6 @@ fn reference(dtype: Dtype, a: &[u32], b: &[u32]) -> DeltaSums {
             _ => ulps.more += 1,
         }
         ulps.largest = ulps.largest.max(place(bits_a).abs_diff(place(bits_b)));
-        sums.elements += 1;
-        sums.non_finite_a += u64::from(!a.is_finite());
-        sums.non_finite_b += u64::from(!b.is_finite());
-        if !a.is_finite() || !b.is_finite() {
-            continue;
-        }
         let (wide_a, wide_b) = (f64::from(a), f64::from(b));
         let wide_d = wide_b - wide_a;
         sums.finite += 1;

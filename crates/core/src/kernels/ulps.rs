@@ -3,8 +3,7 @@
 use super::format::Format;
 use crate::report::UlpCounts;
 
-/// Adds two equally long runs of one format, of at most a tile. Elements that are not finite count too: their place
-/// beyond the largest finite value is where their bits put them.
+/// Adds two equally long runs of finite elements of one format, of at most a tile.
 #[inline(always)]
 pub fn add<F: Format>(a: &[u8], b: &[u8], counts: &mut UlpCounts) {
     *counts += &if F::BYTES == 2 { add_16_bits(a, b) } else { add_32_bits(a, b) };

@@ -6,6 +6,7 @@ use super::units::Units;
 use super::{Atom, Selection};
 use crate::anatomy::{Anatomy, Heads, Part, Site};
 use crate::config::ModelConfig;
+use crate::quoted::Quoted;
 use crate::region::Region;
 
 /// A tensor that can be selected from.
@@ -297,7 +298,7 @@ impl<'a> Universe<'a> {
                 None => "how many heads there are is not known; config.json says so in num_attention_heads".to_owned(),
             },
             Atom::Name(_) => match self.tensors.first() {
-                Some(first) => format!("there are {} tensors, called like {}", self.tensors.len(), first.name),
+                Some(first) => format!("the tensors are called like {}", Quoted(first.name)),
                 None => "there are no tensors".to_owned(),
             },
             Atom::Bias => "there are only weights".to_owned(),

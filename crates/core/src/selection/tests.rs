@@ -245,7 +245,7 @@ fn an_atom_that_matches_nothing_lists_what_there_is() {
     assert_eq!(model.error("experts 0"), "`experts 0` matches nothing: there are no experts");
     assert_eq!(
         model.error("\"lm*\""),
-        "`\"lm*\"` matches nothing: there are 26 tensors, called like model.embed_tokens.weight"
+        "`\"lm*\"` matches nothing: the tensors are called like \"model.embed_tokens.weight\""
     );
     assert_eq!(
         model.error("o_prj"),
