@@ -333,7 +333,7 @@ mod unix {
         interrupt(&run.child);
         let answer = run.finish();
         assert_eq!(answer.status.code(), Some(130), "{answer:?}");
-        assert_mentions(&answer.stderr, &["stopped by Ctrl-C"]);
+        assert_mentions(&answer.stderr, &["stopped before the end"]);
         assert_eq!(answer.stdout, "");
         assert!(entries(folder.path()).is_empty());
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::anatomy::{Anatomy, Site};
+use crate::anatomy::{Anatomy, Role, Site};
 use crate::checkpoint::Checkpoint;
 use crate::config::ModelConfig;
 use crate::fingerprint::fingerprint;
@@ -13,6 +13,9 @@ use crate::source::ReadError;
 
 /// Notes of one kind that are told one by one; more are counted.
 const NOTES_TOLD: usize = 5;
+
+/// What a report calls the family of a checkpoint that nothing is known of.
+const UNKNOWN_FAMILY: &str = "unknown";
 
 /// A checkpoint, its configuration, and the place of every tensor in the network.
 pub struct Model {
@@ -70,10 +73,11 @@ impl Model {
     }
 
     /// What a person calls its family: the configuration's `model_type`, or else the table that named its modules (which is
-    /// often a relative's: Qwen2 is named by Llama's table).
+    /// often a relative's: Qwen2 is named by Llama's table), or `unknown` where no table knows any of them.
     pub fn family(&self) -> &str {
         let model_type = self.config.as_ref().and_then(|config| config.model_type.as_deref());
-        model_type.unwrap_or_else(|| self.anatomy.name())
+        let is_known = self.sites.iter().flatten().any(|site| site.role != Role::OTHER);
+        model_type.unwrap_or_else(|| if is_known { self.anatomy.name() } else { UNKNOWN_FAMILY })
     }
 
     /// What a report says of it; reads a little of every tensor for the fingerprint.
@@ -109,6 +113,15 @@ mod tests {
         assert_eq!(family(Some(r#"{"model_type": "qwen2"}"#)), "qwen2");
         assert_eq!(family(Some("{}")), "llama");
         assert_eq!(family(None), "llama");
+    }
+
+    #[test]
+    fn a_checkpoint_of_strange_names_has_no_family() {
+        let mut model = demo_with(None);
+        for site in model.sites.iter_mut().flatten() {
+            site.role = Role::OTHER;
+        }
+        assert_eq!(model.family(), "unknown");
     }
 
     #[test]

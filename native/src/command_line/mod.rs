@@ -64,7 +64,7 @@ enum Failure {
     Job(Box<JobError>),
     #[error(transparent)]
     Output(#[from] OutputError),
-    #[error("stopped by Ctrl-C; nothing was written")]
+    #[error("stopped before the end; nothing was written")]
     Interrupted,
 }
 
