@@ -29,9 +29,32 @@ struct Mapping {
     bytes: Mmap,
 }
 
-impl AsRef<[u8]> for Mapping {
+/// Views of at least this many bytes give their pages back: for smaller ones, asking costs more than it frees.
+const WORTH_RELEASING: usize = 1 << 20;
+
+/// A block's hold on the mapping. The pages of large blocks are unmapped as soon as the block is dropped, by the thread
+/// that drops it: the process never looks as large as the model, and does not spend its end on unmapping it. They stay in
+/// the system's cache.
+struct View {
+    mapping: Arc<Mapping>,
+    range: Range<usize>,
+}
+
+impl AsRef<[u8]> for View {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        &self.mapping.bytes
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if self.range.len() >= WORTH_RELEASING {
+            let advice = memmap2::UncheckedAdvice::DontNeed;
+            // SAFETY: The mapping is of a file and is never written to, so whoever reads these pages again, even now,
+            // gets the same bytes from the file. Advice that is not taken does no harm.
+            let _ = unsafe { self.mapping.bytes.unchecked_advise_range(advice, self.range.start, self.range.len()) };
+        }
     }
 }
 
@@ -79,7 +102,8 @@ impl MappedFile {
             return Err(ReadError::Shrank { name: name(), start, end, available });
         }
         // Within the mapping, whose length is a usize.
-        Ok(Block::view(self.mapping.clone(), start as usize..end as usize))
+        let range = start as usize..end as usize;
+        Ok(Block::view(Arc::new(View { mapping: self.mapping.clone(), range: range.clone() }), range))
     }
 }
 
@@ -98,6 +122,20 @@ mod tests {
         let block = pollster::block_on(file.read(3..7)).unwrap();
         drop(file);
         assert_eq!(&*block, b"3456");
+    }
+
+    #[test]
+    fn bytes_that_were_given_back_can_be_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.safetensors");
+        let bytes: Vec<u8> = (0..3 << 20).map(|at: u32| (at >> 12) as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        let file = MappedFile::open(&path).unwrap();
+        let read = |range: Range<u64>| pollster::block_on(file.read(range)).unwrap();
+        let kept = read(1000..2000);
+        drop(read(0..2 << 20));
+        assert_eq!(&*kept, &bytes[1000..2000]);
+        assert_eq!(&*read(0..3 << 20), &bytes[..]);
     }
 
     #[test]
