@@ -11,8 +11,9 @@ use stethoscope_core::compute::{Compute, Outcome, Task, Worker};
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::report::ComputeInfo;
 
-/// Tasks under way for each thread: one that is computed and one that waits for it.
-const TASKS_PER_THREAD: usize = 2;
+/// Tasks under way for each thread: enough to keep it busy until the thread that reads, which has no core to itself, gets
+/// its turn again.
+const TASKS_PER_THREAD: usize = 8;
 
 /// Computes tasks on several threads, in any order.
 pub struct ThreadedCompute {

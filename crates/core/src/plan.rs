@@ -5,9 +5,9 @@ use std::ops::Range;
 use crate::checkpoint::Location;
 use crate::pairing::{Pair, Pairing};
 
-/// Elements of a step, where the storage lets us choose: 4 MiB of BF16 on each side. Small enough that a handful under
+/// Elements of a step, where the storage lets us choose: 2 MiB of BF16 on each side. Small enough that a handful under
 /// way fit in memory anywhere, large enough that handing one to another thread costs nothing beside it.
-const STEP_ELEMENTS: u64 = 1 << 21;
+const STEP_ELEMENTS: u64 = 1 << 20;
 
 /// The steps of a measurement, in the order in which they are read: by A's shard and offset.
 #[derive(Clone, Debug, PartialEq)]

@@ -26,6 +26,9 @@ use relative::Scatter;
 /// Elements of a tile: two tiles of BF16, their codes and the bins in use fit a first-level cache of 32 KiB.
 pub const TILE: usize = 2048;
 
+/// Elements of a tile where there are only sums, for which nothing has to stay in a cache.
+const NORMS_TILE: usize = 8 * TILE;
+
 /// How much is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Detail {
@@ -134,7 +137,12 @@ impl Kernel {
         if self.detail == Detail::Everything {
             sums.ulps.get_or_insert_default();
         }
-        for (a, b) in a.chunks(TILE * bytes).zip(b.chunks(TILE * bytes)) {
+        let tile = bytes
+            * match self.detail {
+                Detail::Norms => NORMS_TILE,
+                Detail::Everything => TILE,
+            };
+        for (a, b) in a.chunks(tile).zip(b.chunks(tile)) {
             function(a, b, self.detail, &mut self.scatter, sums);
         }
         self.scatter.empty_into(sums);
