@@ -76,6 +76,11 @@ pub fn open_reference(reference: &str, options: &OpenOptions) -> Result<Checkpoi
     open_found(reference, find_from_file(path)?, options)
 }
 
+/// A reference as a message names it: an empty one needs its quotes to be seen.
+fn visible(reference: &str) -> String {
+    if reference.is_empty() { "\"\"".to_owned() } else { reference.to_owned() }
+}
+
 /// Whether an error says that there is nothing of that name, be it that the name cannot be one.
 fn absent(error: &io::Error) -> bool {
     use io::ErrorKind::{InvalidFilename, InvalidInput, NotADirectory, NotFound};
@@ -85,7 +90,7 @@ fn absent(error: &io::Error) -> bool {
 /// A reference that is not a path: a model in the Hub's cache.
 fn open_hub(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
     let missing =
-        || OpenError::Missing { reference: reference.to_owned(), suggestions: similar_paths(Path::new(reference)) };
+        || OpenError::Missing { reference: visible(reference), suggestions: similar_paths(Path::new(reference)) };
     let name = HubName::parse(reference).ok_or_else(missing)?;
     let repository = options.hub_cache.as_deref().map(|cache| name.folder(cache));
     match repository.filter(|folder| hub_cache::is_repository(folder)) {

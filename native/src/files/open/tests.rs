@@ -183,7 +183,7 @@ fn a_path_that_is_missing_is_refused_with_names_that_are_close() {
     let through_a_file = folder.path().join("qwen-base/model.safetensors/x");
     assert_message(open(&through_a_file), &["there is no such file"]);
     assert_message(open_reference("nothing", &options()), &["nothing: there is no such file"]);
-    assert_message(open_reference("", &options()), &["there is no such file"]);
+    assert_message(open_reference("", &options()), &["\"\": there is no such file"]);
     assert_message(open_reference("a\0b", &options()), &["there is no such file"]);
 }
 
