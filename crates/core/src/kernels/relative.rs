@@ -8,6 +8,7 @@
 use super::TILE;
 use super::format::Format;
 use super::lanes::LANES;
+use super::x86::prefetch;
 use crate::statistics::{BINS, Counts, DeltaSums, RelativeCounts, ZERO_BIN};
 
 /// Smaller magnitudes count as 0, since GPUs may flush subnormal numbers.
@@ -121,8 +122,12 @@ pub fn add<F: Format, const FUSED: bool>(a: &[u8], b: &[u8], scatter: &mut Scatt
     }
     scatter.tiles += 1;
     let bytes = LANES * F::BYTES;
+    let tile_bytes = TILE * F::BYTES;
     let codes = &mut scatter.codes[..a.len() / F::BYTES];
     for ((a, b), codes) in a.chunks_exact(bytes).zip(b.chunks_exact(bytes)).zip(codes.chunks_exact_mut(LANES)) {
+        // While this tile is worked on, the next one comes from memory.
+        prefetch(a.as_ptr().wrapping_add(tile_bytes));
+        prefetch(b.as_ptr().wrapping_add(tile_bytes));
         let (a, b) = (F::load(a), F::load(b));
         for half in [0..HALF, HALF..LANES] {
             encode::<FUSED>(&a[half.clone()], &b[half.clone()], &mut codes[half]);

@@ -1,9 +1,9 @@
 //! The kernels compiled for x86-64's vector extensions.
 
 #[cfg(not(target_arch = "x86_64"))]
-pub use absent::{available, compilation};
+pub use absent::{available, compilation, prefetch};
 #[cfg(target_arch = "x86_64")]
-pub use present::{available, compilation};
+pub use present::{available, compilation, prefetch};
 
 #[cfg(target_arch = "x86_64")]
 mod present {
@@ -39,6 +39,14 @@ mod present {
         }
     }
 
+    /// Asks for the bytes at an address, which need not be valid, before they are read.
+    #[inline(always)]
+    pub fn prefetch(address: *const u8) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 processor has SSE, and asking for an address that is not valid does nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
+    }
+
     fn avx512<F: Format>(a: &[u8], b: &[u8], detail: Detail, scatter: &mut Scatter, sums: &mut DeltaSums) {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
         fn compiled<F: Format>(a: &[u8], b: &[u8], detail: Detail, scatter: &mut Scatter, sums: &mut DeltaSums) {
@@ -66,6 +74,10 @@ mod absent {
     pub fn available() -> Vec<InstructionSet> {
         Vec::new()
     }
+
+    /// Nothing.
+    #[inline(always)]
+    pub fn prefetch(_: *const u8) {}
 
     /// The portable kernels.
     pub fn compilation(_: InstructionSet) -> Compilation {
