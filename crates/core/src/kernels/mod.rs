@@ -1,7 +1,7 @@
 //! The arithmetic of Delta on a CPU: one pass over two runs of elements.
 //!
 //! Every kernel is written once, over arrays of 16 numbers, and compiled once for each instruction set;
-//! `x86`, `neon` and `wasm` hold nothing but those compilations. A [`Kernel`] picks the best one at run time.
+//! `x86`, `neon` and `wasm` hold those compilations, and what only one processor can be asked for. A [`Kernel`] picks the best one at run time.
 //!
 //! The elements are taken in tiles that fit the first-level cache. A tile is summed in f32 lanes that are emptied into
 //! f64 before their rounding shows (`sums`), counted into bins (`relative`) and compared bit by bit (`ulps`). A
