@@ -1,5 +1,6 @@
 //! Turning the bytes of a step into sums: the seam between the plan and an engine.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::future::{Future, ready};
 use std::ops::Range;
@@ -82,6 +83,11 @@ pub trait Compute {
 
     /// The outcome of any task under way; to be awaited only while there is one.
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Outcome> + '_>>;
+
+    /// What a person should know of how it went, such as a device that was lost; asked once, after the last outcome.
+    fn warnings(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The reference engine: computes at once, on the caller's thread.
@@ -151,7 +157,9 @@ impl Worker {
             Detail::Norms => &mut self.norms,
             Detail::Everything => &mut self.everything,
         };
-        let mut reader = StepReader { step, pair, task, kernel, scratch: &mut self.scratch };
+        let [a, b] = [&task.a, &task.b].map(|blocks| blocks.iter().map(Block::bytes).collect::<Vec<_>>());
+        let detail = task.measurement.detail;
+        let mut reader = StepReader { step, pair, a: &a, b: &b, detail, kernel, scratch: &mut self.scratch };
         Outcome { step: task.step, parts: pair.parts.iter().map(|part| reader.part(part)).collect() }
     }
 }
@@ -185,7 +193,9 @@ impl Path {
 struct StepReader<'a> {
     step: &'a Step,
     pair: &'a Pair,
-    task: &'a Task,
+    a: &'a [Cow<'a, [u8]>],
+    b: &'a [Cow<'a, [u8]>],
+    detail: Detail,
     kernel: &'a mut Kernel,
     scratch: &'a mut Scratch,
 }
@@ -200,10 +210,10 @@ impl<'a> StepReader<'a> {
             // Most experts of a stack are elsewhere.
             return outcome;
         }
-        let mut anchors = AnchorPicker::new(part, self.task.measurement.detail);
+        let mut anchors = AnchorPicker::new(part, self.detail);
         match Path::of(self.pair) {
             Path::InPlace(dtype) if part.region.is_whole() => {
-                let (a, b) = (&self.task.a[0], &self.task.b[0]);
+                let (a, b) = (&self.a[0], &self.b[0]);
                 self.kernel.add(dtype, a, b, &mut outcome.sums);
                 anchors.pick_encoded(dtype, a, &mut outcome.anchors);
             }
@@ -235,14 +245,14 @@ impl<'a> StepReader<'a> {
         let stored = |run: &Range<u64>| ((run.start - first) * bytes) as usize..((run.end - first) * bytes) as usize;
         if piece.is_short() {
             let [a, b] = &mut self.scratch.bytes;
-            gather(&self.task.a[0], piece.runs.iter().map(stored), a);
-            gather(&self.task.b[0], piece.runs.iter().map(stored), b);
+            gather(&self.a[0], piece.runs.iter().map(stored), a);
+            gather(&self.b[0], piece.runs.iter().map(stored), b);
             self.kernel.add(dtype, a, b, &mut outcome.sums);
             anchors.pick_encoded(dtype, a, &mut outcome.anchors);
         } else {
             for run in piece.runs.iter().map(stored) {
-                let a = &self.task.a[0][run.clone()];
-                self.kernel.add(dtype, a, &self.task.b[0][run], &mut outcome.sums);
+                let a = &self.a[0][run.clone()];
+                self.kernel.add(dtype, a, &self.b[0][run], &mut outcome.sums);
                 anchors.pick_encoded(dtype, a, &mut outcome.anchors);
             }
         }
@@ -267,7 +277,7 @@ impl<'a> StepReader<'a> {
         let first = self.step.elements.start;
         let Scratch { values: [narrow, _], doubles: [a, b], ulps, between, doubles_between, .. } = &mut *self.scratch;
         for (tensor, encoded, blocks, out) in
-            [(&self.pair.a, &encoded_a, &self.task.a, &mut *a), (&self.pair.b, &encoded_b, &self.task.b, &mut *b)]
+            [(&self.pair.a, &encoded_a, self.a, &mut *a), (&self.pair.b, &encoded_b, self.b, &mut *b)]
         {
             if matches!(tensor.storage, Storage::Plain { dtype: Dtype::F64, .. }) {
                 let stored = |run: &Range<u64>| ((run.start - first) * 8) as usize..((run.end - first) * 8) as usize;
@@ -289,8 +299,8 @@ impl<'a> StepReader<'a> {
     }
 
     fn encoded(&self) -> [Encoded<'a>; 2] {
-        let (elements, pair, task) = (&self.step.elements, self.pair, self.task);
-        [Encoded::new(&pair.a, elements.clone(), &task.a), Encoded::new(&pair.b, elements.clone(), &task.b)]
+        let (elements, pair) = (&self.step.elements, self.pair);
+        [Encoded::new(&pair.a, elements.clone(), self.a), Encoded::new(&pair.b, elements.clone(), self.b)]
     }
 }
 

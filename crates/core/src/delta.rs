@@ -74,6 +74,7 @@ pub async fn delta(
 
     let settings = settings::compare(&a.checkpoint.side_files, &b.checkpoint.side_files);
     warnings.extend(settings.notes);
+    warnings.extend(compute.warnings());
     let modules = rows::modules(&rows.finished, request.relative);
     let tensors: Vec<TensorDelta> = rows.finished.into_iter().map(|row| row.tensor).collect();
     warnings.extend(rows::warnings(&tensors));

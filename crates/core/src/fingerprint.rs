@@ -50,7 +50,7 @@ async fn shard_digest(source: &dyn ByteSource, header: &ShardHeader) -> Result<[
     let mut blocks = stream::iter(ranges).map(|range| source.read(range)).buffered(READS_AT_ONCE);
     let mut hasher = Sha256::new();
     while let Some(block) = blocks.try_next().await? {
-        hasher.update(&*block);
+        hasher.update(block.bytes());
     }
     Ok(hasher.finalize().into())
 }

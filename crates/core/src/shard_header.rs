@@ -79,11 +79,12 @@ impl ShardHeader {
         let malformed = |problem| ShardHeaderError::Malformed { file: source.name().to_owned(), problem };
         let file_length = source.length();
         let start = source.read(0..file_length.min(FIRST_READ)).await?;
+        let start = start.bytes();
         let end = header_end(&start, file_length).map_err(malformed)?;
         let parsed = if end <= start.len() as u64 {
             parse(&start[LENGTH_BYTES as usize..end as usize], file_length)
         } else {
-            parse(&source.read(LENGTH_BYTES..end).await?, file_length)
+            parse(&source.read(LENGTH_BYTES..end).await?.bytes(), file_length)
         };
         parsed.map_err(malformed)
     }

@@ -60,7 +60,7 @@ fn sum(a: &Model, b: &Model, plan: &ReadPlan, next: &AtomicUsize) -> Result<u64,
         for (model, locations) in [(a, &step.a), (b, &step.b)] {
             for at in locations {
                 let block = pollster::block_on(model.checkpoint.sources[at.shard].read(at.bytes.clone()))?;
-                for word in block.as_chunks::<8>().0 {
+                for word in block.bytes().as_chunks::<8>().0 {
                     sum = sum.wrapping_add(u64::from_le_bytes(*word));
                 }
             }

@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(file.name(), path.display().to_string());
         let block = pollster::block_on(file.read(3..7)).unwrap();
         drop(file);
-        assert_eq!(&*block, b"3456");
+        assert_eq!(&*block.bytes(), b"3456");
     }
 
     #[test]
@@ -134,8 +134,8 @@ mod tests {
         let read = |range: Range<u64>| pollster::block_on(file.read(range)).unwrap();
         let kept = read(1000..2000);
         drop(read(0..2 << 20));
-        assert_eq!(&*kept, &bytes[1000..2000]);
-        assert_eq!(&*read(0..3 << 20), &bytes[..]);
+        assert_eq!(&*kept.bytes(), &bytes[1000..2000]);
+        assert_eq!(&*read(0..3 << 20).bytes(), &bytes[..]);
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
         let path = folder.path().join("x.safetensors");
         std::fs::write(&path, b"").unwrap();
         let file = MappedFile::open(&path).unwrap();
-        assert_eq!(&*pollster::block_on(file.read(0..0)).unwrap(), b"");
+        assert_eq!(&*pollster::block_on(file.read(0..0)).unwrap().bytes(), b"");
     }
 
     #[test]
@@ -158,7 +158,7 @@ mod tests {
         for word in ["x.safetensors shrank", "40000..60000", "50000 are left"] {
             assert!(message.contains(word), "{message}");
         }
-        assert_eq!(pollster::block_on(file.read(40_000..50_000)).unwrap().len(), 10_000);
+        assert_eq!(pollster::block_on(file.read(40_000..50_000)).unwrap().length(), 10_000);
     }
 
     #[test]

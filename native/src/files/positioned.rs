@@ -79,8 +79,8 @@ mod tests {
         std::fs::write(&path, b"0123456789").unwrap();
         let file = PositionedFile::open(&path).unwrap();
         assert_eq!((file.length(), file.name()), (10, &*path.display().to_string()));
-        assert_eq!(&*pollster::block_on(file.read(3..7)).unwrap(), b"3456");
-        assert_eq!(&*pollster::block_on(file.read(10..10)).unwrap(), b"");
+        assert_eq!(&*pollster::block_on(file.read(3..7)).unwrap().bytes(), b"3456");
+        assert_eq!(&*pollster::block_on(file.read(10..10)).unwrap().bytes(), b"");
     }
 
     #[test]

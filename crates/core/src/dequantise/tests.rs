@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::checkpoint::{Checkpoint, CheckpointFiles};
-use crate::source::{Block, ByteSource, MemorySource};
+use crate::source::{ByteSource, MemorySource};
 
 const GOLDENS: &[u8] = include_bytes!("../../../../tests/data/goldens/dequantise.safetensors");
 
@@ -25,10 +25,11 @@ fn goldens() -> Checkpoint {
     pollster::block_on(Checkpoint::read(files)).unwrap()
 }
 
-fn blocks(checkpoint: &Checkpoint, tensor: &Tensor, elements: Range<u64>) -> Vec<Block> {
+fn blocks(checkpoint: &Checkpoint, tensor: &Tensor, elements: Range<u64>) -> Vec<Vec<u8>> {
     let ranges = tensor.storage.byte_ranges(&tensor.shape, elements);
-    let read =
-        |location: Location| pollster::block_on(checkpoint.sources[location.shard].read(location.bytes)).unwrap();
+    let read = |location: Location| {
+        pollster::block_on(checkpoint.sources[location.shard].read(location.bytes)).unwrap().bytes().into_owned()
+    };
     ranges.into_iter().map(read).collect()
 }
 

@@ -1,13 +1,48 @@
-//! WebAssembly has no detection at run time: a module built with `simd128` has these kernels, another the portable ones.
+//! The kernels compiled for WebAssembly's vectors. There is no detection at run time: a browser that loads a module with
+//! them in it has them, and every browser since 2023 does.
 
-use super::{Compilation, InstructionSet};
+#[cfg(not(target_arch = "wasm32"))]
+pub use absent::{available, compilation};
+#[cfg(target_arch = "wasm32")]
+pub use present::{available, compilation};
 
-/// SIMD, in a module that was built with it.
-pub fn available() -> Option<InstructionSet> {
-    cfg!(all(target_arch = "wasm32", target_feature = "simd128")).then_some(InstructionSet::Simd128)
+#[cfg(target_arch = "wasm32")]
+mod present {
+    use crate::kernels::format::{Bf16, F16, F32, Format};
+    use crate::kernels::relative::Scatter;
+    use crate::kernels::{Compilation, Detail, InstructionSet, tile};
+    use crate::statistics::DeltaSums;
+
+    /// SIMD, since this module runs.
+    pub fn available() -> Option<InstructionSet> {
+        Some(InstructionSet::Simd128)
+    }
+
+    /// The kernels: no fused products there.
+    pub fn compilation() -> Compilation {
+        Compilation { bf16: simd::<Bf16>, f16: simd::<F16>, f32: simd::<F32> }
+    }
+
+    fn simd<F: Format>(a: &[u8], b: &[u8], detail: Detail, scatter: &mut Scatter, sums: &mut DeltaSums) {
+        #[target_feature(enable = "simd128")]
+        fn compiled<F: Format>(a: &[u8], b: &[u8], detail: Detail, scatter: &mut Scatter, sums: &mut DeltaSums) {
+            tile::<F, false>(a, b, detail, scatter, sums);
+        }
+        compiled::<F>(a, b, detail, scatter, sums);
+    }
 }
 
-/// The kernels: no fused products there.
-pub const fn compilation() -> Compilation {
-    Compilation::PORTABLE
+#[cfg(not(target_arch = "wasm32"))]
+mod absent {
+    use crate::kernels::{Compilation, InstructionSet};
+
+    /// None.
+    pub fn available() -> Option<InstructionSet> {
+        None
+    }
+
+    /// The portable kernels.
+    pub fn compilation() -> Compilation {
+        Compilation::PORTABLE
+    }
 }

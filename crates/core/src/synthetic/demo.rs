@@ -65,7 +65,7 @@ mod tests {
         let files = demo(reference).expect("a demo");
         assert_eq!(files.reference, reference);
         let [shard] = files.shards.as_slice() else { panic!("one shard") };
-        pollster::block_on(shard.read(0..shard.length())).expect("memory").to_vec()
+        pollster::block_on(shard.read(0..shard.length())).expect("memory").bytes().into_owned()
     }
 
     #[test]

@@ -178,7 +178,7 @@ mod tests {
         });
         let block = pollster::block_on(cut.0.read(0..1 << 20)).unwrap();
         File::options().write(true).open(&cut.1).unwrap().set_len(4096).unwrap();
-        let sum: u64 = block.iter().map(|&byte| u64::from(byte)).sum();
+        let sum: u64 = block.bytes().iter().map(|&byte| u64::from(byte)).sum();
         panic!("read {sum} bytes that are gone; {} {}", first.0.name(), last.0.name());
     }
 
