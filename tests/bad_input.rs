@@ -232,7 +232,7 @@ fn things_that_are_no_checkpoint() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("empty")).expect("a folder");
-    assert_reference_refused(&at("empty"), &["empty", "the directory is empty", ".safetensors files was expected"]);
+    assert_reference_refused(&at("empty"), &["empty", "there is nothing in it", ".safetensors files were expected"]);
     let lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 988097824\n";
     for (name, bytes, words) in [
         ("model.gguf", &b"GGUF\x03\0\0\0\0\0\0\0"[..], &["GGUF file", "safetensors release"][..]),

@@ -24,6 +24,7 @@ pub mod delta;
 pub mod dequantise;
 pub mod dtype;
 pub mod fingerprint;
+pub mod folder;
 pub mod fuzzing;
 pub mod kernels;
 pub mod model;

@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use stethoscope_core::folder::FolderError;
 use stethoscope_core::shard_header::ForeignFormat;
-use stethoscope_core::shard_index::ShardIndexError;
 
 /// A reference could not be opened. Each message names what was given, what was found, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -63,29 +63,8 @@ pub enum OpenError {
         path.display()
     )]
     NotACheckpoint { path: PathBuf },
-    #[error("{}: the directory is empty; one with .safetensors files was expected", path.display())]
-    EmptyDirectory { path: PathBuf },
-    #[error(
-        "{}: the directory has no .safetensors files, only others such as {example}{}",
-        path.display(),
-        hint.as_deref().map_or_else(
-            || "; one with .safetensors files was expected".to_owned(),
-            |hint| format!("; {hint}")
-        )
-    )]
-    NoShards { path: PathBuf, example: String, hint: Option<String> },
-    #[error("{}: the directory has several indexes ({}); give the one you mean", path.display(), names.join(", "))]
-    SeveralIndexes { path: PathBuf, names: Vec<String> },
-    #[error("{}: the index has {bytes} bytes; at most {limit} were expected", path.display())]
-    LargeIndex { path: PathBuf, bytes: u64, limit: u64 },
     #[error(transparent)]
-    Index(#[from] ShardIndexError),
-    #[error(
-        "{says} that there is a shard {}, but that file is missing{}; fetch it, or the whole checkpoint again",
-        shard.display(),
-        if *more == 0 { String::new() } else { format!(" (as are {more} more)") }
-    )]
-    MissingShard { says: String, shard: PathBuf, more: usize },
+    Folder(#[from] FolderError),
 }
 
 impl OpenError {

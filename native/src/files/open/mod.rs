@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stethoscope_core::checkpoint::CheckpointFiles;
+use stethoscope_core::folder::LARGEST_SIDE_FILE;
 use stethoscope_core::settings::SIDE_FILES;
 use stethoscope_core::shard_header::ForeignFormat;
 use stethoscope_core::source::ByteSource;
@@ -19,9 +20,6 @@ use super::similar::similar_paths;
 use super::{MappedFile, PositionedFile};
 
 pub use error::OpenError;
-
-/// Side files larger than this are not loaded. The largest tokenizers have some tens of megabytes.
-const LARGEST_SIDE_FILE: u64 = 200_000_000;
 
 /// Gives the built-in checkpoint of a reference such as `demo:base`, or none if there is none of that name.
 pub type DemoOpener = fn(&str) -> Option<CheckpointFiles>;

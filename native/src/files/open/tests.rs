@@ -125,7 +125,7 @@ fn one_file_is_a_checkpoint_with_the_config_that_is_its_own() {
 
 #[test]
 fn an_empty_directory_is_refused() {
-    assert_message(open(folder(&[]).path()), &["the directory is empty", ".safetensors files was expected"]);
+    assert_message(open(folder(&[]).path()), &["there is nothing in it", ".safetensors files were expected"]);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_directory_without_shards_is_refused_with_what_to_do() {
     assert_message(open(gguf.path()), &["model.Q4_K.gguf", "safetensors release"]);
     let outer = folder(&[("models/x/model.safetensors", "a")]);
     assert_message(open(&outer.path().join("models")), &["did you mean", "/models/x?"]);
-    assert_message(open(folder(&[("notes.txt", "x")]).path()), &["notes.txt", ".safetensors files was expected"]);
+    assert_message(open(folder(&[("notes.txt", "x")]).path()), &["notes.txt", ".safetensors files were expected"]);
 }
 
 #[test]
