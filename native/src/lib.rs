@@ -5,4 +5,5 @@ pub mod engine;
 pub mod files;
 pub mod inspection;
 pub mod platform;
+pub mod remote;
 pub mod show;

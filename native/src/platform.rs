@@ -14,6 +14,7 @@ use stethoscope_core::model::Model;
 use stethoscope_core::pairing::PairingError;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, Request};
+use stethoscope_remote::SideFiles;
 
 use crate::engine::ThreadedCompute;
 use crate::files::{OpenError, OpenOptions, open_reference};
@@ -30,11 +31,14 @@ pub struct Platform {
     pub threads: usize,
     /// A family table of the person's own.
     pub anatomy: Option<PathBuf>,
+    /// Nothing is asked of the network.
+    pub offline: bool,
 }
 
 impl Default for Platform {
     fn default() -> Self {
-        Self { mmap: true, threads: thread::available_parallelism().map_or(1, usize::from), anatomy: None }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self { mmap: true, threads, anatomy: None, offline: false }
     }
 }
 
@@ -105,7 +109,8 @@ impl Platform {
         match request {
             Request::Delta(request) => {
                 let start = Instant::now();
-                let (a, b) = (self.open(&request.a).await?, self.open(&request.b).await?);
+                let (a, b) =
+                    (self.open(&request.a, SideFiles::All).await?, self.open(&request.b, SideFiles::All).await?);
                 let mut compute = ThreadedCompute::new(self.threads);
                 let mut report = delta(&a, &b, &request, &mut compute, observe).await?;
                 report.envelope.seconds = start.elapsed().as_secs_f64();
@@ -114,10 +119,16 @@ impl Platform {
         }
     }
 
-    /// Finds a checkpoint and reads its headers.
-    pub async fn open(&self, reference: &str) -> Result<Model, JobError> {
-        let options = OpenOptions { mmap: self.mmap, demo: Some(synthetic::demo), ..OpenOptions::default() };
-        let checkpoint = Checkpoint::read(open_reference(reference, &options)?).await?;
+    /// Finds a checkpoint and reads its headers, and where it is elsewhere, these of the small files beside it.
+    pub async fn open(&self, reference: &str, side_files: SideFiles) -> Result<Model, JobError> {
+        let options = OpenOptions {
+            mmap: self.mmap,
+            demo: Some(synthetic::demo),
+            offline: self.offline,
+            side_files,
+            ..OpenOptions::default()
+        };
+        let checkpoint = Checkpoint::read(open_reference(reference, &options).await?).await?;
         Ok(Model::new(checkpoint, self.anatomy.as_deref().map(read_anatomy).transpose()?))
     }
 }

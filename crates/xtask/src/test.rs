@@ -90,8 +90,9 @@ fn lints() -> StageResult {
 }
 
 fn wasm_lints() -> StageResult {
-    let package = ["clippy", "--locked", "--package", "stethoscope-core", "--target", wasm_target::TARGET];
-    run_command(cargo(package).args(["--", "--deny", "warnings"]))?;
+    let packages = ["--package", "stethoscope-core", "--package", "stethoscope-remote"];
+    let target = ["--target", wasm_target::TARGET, "--", "--deny", "warnings"];
+    run_command(cargo(["clippy", "--locked"]).args(packages).args(target))?;
     Ok(Outcome::Passed)
 }
 

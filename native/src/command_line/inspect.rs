@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use stethoscope_remote::SideFiles;
+
 use super::output::{self, Destination};
 use super::{Failure, Reading, words};
 use crate::inspection::inspect;
@@ -26,7 +28,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     output::check(arguments.json.as_slice(), arguments.force)?;
     let start = Instant::now();
-    let model = pollster::block_on(arguments.reading.platform().open(&arguments.checkpoint))?;
+    let model = pollster::block_on(arguments.reading.platform().open(&arguments.checkpoint, SideFiles::Configuration))?;
     let mut inspection = inspect(&model);
     inspection.envelope.command = words();
     inspection.envelope.seconds = start.elapsed().as_secs_f64();
