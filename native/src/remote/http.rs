@@ -159,11 +159,13 @@ fn header_map(headers: &[(&'static str, String)]) -> Result<HeaderMap, Transport
 /// What a person is told of a failed request.
 fn transport(error: &reqwest::Error) -> TransportError {
     let cause = root_cause(error);
-    let is_tls = Chain::new(error).any(<dyn Error>::is::<rustls::Error>);
     if error.is_timeout() {
         TransportError::Timeout(if error.is_connect() { CONNECT_TIME } else { IDLE_TIME })
-    } else if is_tls && error.is_connect() {
-        TransportError::Impossible(format!("no encrypted connection comes about: {cause}"))
+    } else if error.is_connect() && Chain::new(error).any(is_of_tls) {
+        TransportError::Impossible(format!(
+            "no encrypted connection comes about: {cause}; a machine that trusts nobody needs its ca-certificates package, or \
+             SSL_CERT_FILE"
+        ))
     } else if error.is_connect() {
         TransportError::Unreachable(cause)
     } else if error.is_builder() {
@@ -171,6 +173,12 @@ fn transport(error: &reqwest::Error) -> TransportError {
     } else {
         TransportError::Cut(cause)
     }
+}
+
+/// Whether an error is TLS's own, be it wrapped as the system's are.
+fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
+    let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || inside.is_some_and(|inside| is_of_tls(inside))
 }
 
 /// The innermost error, which says most; the outer ones repeat the URL.
