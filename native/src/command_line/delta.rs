@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition};
-use stethoscope_core::work::{DeltaRequest, Request};
+use stethoscope_core::work::{DeltaRequest, Event, Request};
 
 use super::output::{self, Destination, OutputError};
 use super::{Failure, Reading, progress, words};
@@ -72,7 +72,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
         norms_only: arguments.norms_only,
     };
-    let mut report = progress::follow(platform.run(Request::Delta(request)))?;
+    let mut report = progress::follow(platform.run(Request::Delta(request)), |event| match event {
+        Event::Delta(report) => Some(report),
+        _ => None,
+    })?;
     report.envelope.command = words();
     Ok(arguments.write(&report)?)
 }

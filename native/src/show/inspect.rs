@@ -1,226 +1,153 @@
 //! What `inspect` says of one checkpoint: which family, which files, which parameters of which shapes and types, and what is odd.
 
-use serde::{Deserialize, Serialize};
-use stethoscope_core::anatomy::{Part, Role};
-use stethoscope_core::report::Envelope;
+use stethoscope_core::inspection::{FileSummary, Inspection, ModuleSummary};
 
 use super::modules::label;
 use super::numbers::{bytes, grouped, parameters, plural, share};
 use super::text::{Align, Sheet, Style, cell, columns, printable, shorten};
-
-/// `stethoscope.inspect/1`: one checkpoint, as its headers and its configuration describe it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Inspection {
-    /// Schema, tool, time, warnings. Nothing is computed, but headers are read.
-    #[serde(flatten)]
-    pub envelope: Envelope,
-    /// As the person named it.
-    #[serde(rename = "ref")]
-    pub reference: String,
-    /// The `model_type` of its configuration; where that does not say, the family table that named its modules.
-    pub family: String,
-    /// The family table that named its modules, which may be a relative's.
-    pub anatomy: String,
-    /// `architectures` of `config.json`, as it stands there.
-    pub architecture: Option<String>,
-    /// Number of blocks.
-    pub layers: u32,
-    /// Number of stored parameters (scales not counted).
-    pub parameters: u64,
-    /// Bytes of all tensors, scales counted.
-    pub bytes: u64,
-    /// Its shards, in the order of their names.
-    pub files: Vec<FileSummary>,
-    /// What `config.json` says that a person asks for: `hidden_size`, `num_attention_heads`, …, in the order to be shown.
-    pub config: Vec<ConfigFact>,
-    /// One row per (role, part), in the order to be shown.
-    pub modules: Vec<ModuleSummary>,
-    /// What the reader found odd, a sentence each; none is an error.
-    pub oddities: Vec<String>,
-}
-
-/// One shard.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileSummary {
-    /// Its name, without folder.
-    pub name: String,
-    /// Its length, header included.
-    pub bytes: u64,
-    /// Tensors in it, as stored (scales are tensors here).
-    pub tensors: u64,
-}
-
-/// One value of the configuration.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ConfigFact {
-    /// The path of keys, joined by dots.
-    pub key: String,
-    /// Its value.
-    pub value: serde_json::Value,
-}
-
-/// All parameters of one kind.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ModuleSummary {
-    /// The role.
-    pub role: Role,
-    /// Which parameter of it.
-    pub part: Part,
-    /// How many tensors (or slices of fused ones) these are.
-    pub tensors: u64,
-    /// Stored formats (a dtype's name, or `MXFP4`), the most frequent first.
-    pub dtypes: Vec<String>,
-    /// Shapes of one such parameter, the most frequent first.
-    pub shapes: Vec<Vec<u64>>,
-    /// Elements of all of them together.
-    pub parameters: u64,
-    /// Bytes of all of them together, their part of the scales included.
-    pub bytes: u64,
-}
 
 /// Columns between two cells.
 const GAP: usize = 2;
 /// Shards that are listed one by one.
 const FILES_SHOWN: usize = 4;
 
-impl Inspection {
-    /// This as text of at most `width` columns a line (80 is what it is made for), with ANSI colours if `color`.
-    pub fn table(&self, width: usize, color: bool) -> String {
-        let mut sheet = Sheet::new(width.max(1), color);
-        sheet.line(&[(Style::Strong, &shorten(&printable(&self.reference), sheet.width()))]);
-        sheet.paragraph(Style::Plain, &self.facts(), 0, 0);
-        if !self.config.is_empty() {
-            sheet.paragraph(Style::Faint, &self.config_line(), 0, 0);
-        }
-        sheet.gap();
-        self.module_rows(&mut sheet);
-        self.file_lines(&mut sheet);
-        sheet.gap();
-        if self.oddities.is_empty() {
-            sheet.paragraph(Style::Faint, "Nothing odd was found.", 0, 0);
-        } else {
-            sheet.line(&[(Style::Strong, &format!("Odd: {}", grouped(self.oddities.len() as u64)))]);
-            for oddity in &self.oddities {
-                sheet.paragraph(Style::Warning, &printable(oddity), 2, 4);
-            }
-        }
-        for warning in &self.envelope.warnings {
-            sheet.paragraph(Style::Warning, &format!("warning: {}", printable(warning)), 0, 2);
-        }
-        sheet.finish()
+/// An inspection as text of at most `width` columns a line (80 is what it is made for), with ANSI colours if `color`.
+pub fn table(inspection: &Inspection, width: usize, color: bool) -> String {
+    let mut sheet = Sheet::new(width.max(1), color);
+    sheet.line(&[(Style::Strong, &shorten(&printable(&inspection.reference), sheet.width()))]);
+    sheet.paragraph(Style::Plain, &facts(inspection), 0, 0);
+    if !inspection.config.is_empty() {
+        sheet.paragraph(Style::Faint, &config_line(inspection), 0, 0);
     }
-
-    fn facts(&self) -> String {
-        let table = (self.anatomy != self.family).then(|| format!("modules named by the table {}", self.anatomy));
-        let origin: Vec<String> = self.architecture.iter().chain(&table).map(|text| printable(text)).collect();
-        let origin = if origin.is_empty() { String::new() } else { format!(" ({})", origin.join(", ")) };
-        let files = self.files.len() as u64;
-        format!(
-            "{}{origin} · {} layer{} · {} parameters · {} in {} file{}",
-            printable(&self.family),
-            self.layers,
-            plural(u64::from(self.layers)),
-            parameters(self.parameters),
-            bytes(self.bytes),
-            grouped(files),
-            plural(files),
-        )
-    }
-
-    fn config_line(&self) -> String {
-        let facts =
-            self.config.iter().map(|fact| format!("{} {}", printable(&fact.key), printable(&fact.value.to_string())));
-        facts.collect::<Vec<_>>().join(" · ")
-    }
-
-    /// A row for each module; names, formats and shapes give way where the terminal is narrow, numbers do not. `+2` beside
-    /// a shape says that there are two other shapes.
-    fn module_rows(&self, sheet: &mut Sheet) {
-        const HEADERS: [(&str, Align); 6] = [
-            ("module", Align::Left),
-            ("tensors", Align::Right),
-            ("format", Align::Left),
-            ("shape", Align::Left),
-            ("parameters", Align::Right),
-            ("share", Align::Right),
-        ];
-        const FLEXIBLE: [(usize, usize); 5] = [(0, 22), (3, 16), (2, 7), (3, 11), (0, 12)];
-
-        let total = self.modules.iter().fold(0_u64, |sum, module| sum.saturating_add(module.parameters));
-        let rows: Vec<[String; 6]> = self.modules.iter().map(|module| module.cells(total)).collect();
-        let mut widths: Vec<usize> = HEADERS.iter().map(|(name, _)| columns(name)).collect();
-        for row in &rows {
-            widths.iter_mut().zip(row).for_each(|(width, text)| *width = columns(text).max(*width));
-        }
-        let mut excess = (widths.iter().sum::<usize>() + GAP * (HEADERS.len() - 1)).saturating_sub(sheet.width());
-        for (column, least) in FLEXIBLE {
-            let Some(width) = widths.get_mut(column) else { continue };
-            let given = width.saturating_sub(least).min(excess);
-            *width -= given;
-            excess -= given;
-        }
-        let line = |texts: &[String]| {
-            let cells =
-                texts.iter().zip(&widths).zip(&HEADERS).map(|((text, &width), &(_, align))| cell(text, width, align));
-            cells.collect::<Vec<_>>()
-        };
-        let gap = " ".repeat(GAP);
-        sheet.line(&[(Style::Faint, &line(&HEADERS.map(|(name, _)| name.to_owned())).join(&gap))]);
-        for row in &rows {
-            let cells = line(row);
-            let Some((name, rest)) = cells.split_first() else { continue };
-            sheet.line(&[(Style::Strong, name), (Style::Plain, &gap), (Style::Plain, &rest.join(&gap))]);
+    sheet.gap();
+    module_rows(inspection, &mut sheet);
+    file_lines(inspection, &mut sheet);
+    sheet.gap();
+    if inspection.oddities.is_empty() {
+        sheet.paragraph(Style::Faint, "Nothing odd was found.", 0, 0);
+    } else {
+        sheet.line(&[(Style::Strong, &format!("Odd: {}", grouped(inspection.oddities.len() as u64)))]);
+        for oddity in &inspection.oddities {
+            sheet.paragraph(Style::Warning, &printable(oddity), 2, 4);
         }
     }
+    for warning in &inspection.envelope.warnings {
+        sheet.paragraph(Style::Warning, &format!("warning: {}", printable(warning)), 0, 2);
+    }
+    sheet.finish()
+}
 
-    fn file_lines(&self, sheet: &mut Sheet) {
-        sheet.gap();
-        let line = |file: &FileSummary| {
-            format!(
-                "{}: {}, {} tensor{}",
-                printable(&file.name),
-                bytes(file.bytes),
-                grouped(file.tensors),
-                plural(file.tensors)
-            )
-        };
-        let shown = if self.files.len() <= FILES_SHOWN { self.files.len() } else { 2 };
-        for file in self.files.iter().take(shown) {
-            sheet.paragraph(Style::Faint, &line(file), 0, 2);
-        }
-        let hidden = self.files.len().saturating_sub(shown + 1);
-        if let (true, Some(last)) = (self.files.len() > shown, self.files.last()) {
-            sheet.line(&[(Style::Faint, &format!("… and {} more, up to", grouped(hidden as u64)))]);
-            sheet.paragraph(Style::Faint, &line(last), 0, 2);
-        }
+fn facts(inspection: &Inspection) -> String {
+    let table =
+        (inspection.anatomy != inspection.family).then(|| format!("modules named by the table {}", inspection.anatomy));
+    let origin: Vec<String> = inspection.architecture.iter().chain(&table).map(|text| printable(text)).collect();
+    let origin = if origin.is_empty() { String::new() } else { format!(" ({})", origin.join(", ")) };
+    let files = inspection.files.len() as u64;
+    format!(
+        "{}{origin} · {} layer{} · {} parameters · {} in {} file{}",
+        printable(&inspection.family),
+        inspection.layers,
+        plural(u64::from(inspection.layers)),
+        parameters(inspection.parameters),
+        bytes(inspection.bytes),
+        grouped(files),
+        plural(files),
+    )
+}
+
+fn config_line(inspection: &Inspection) -> String {
+    let facts =
+        inspection.config.iter().map(|fact| format!("{} {}", printable(&fact.key), printable(&fact.value.to_string())));
+    facts.collect::<Vec<_>>().join(" · ")
+}
+
+/// A row for each module; names, formats and shapes give way where the terminal is narrow, numbers do not. `+2` beside
+/// a shape says that there are two other shapes.
+fn module_rows(inspection: &Inspection, sheet: &mut Sheet) {
+    const HEADERS: [(&str, Align); 6] = [
+        ("module", Align::Left),
+        ("tensors", Align::Right),
+        ("format", Align::Left),
+        ("shape", Align::Left),
+        ("parameters", Align::Right),
+        ("share", Align::Right),
+    ];
+    const FLEXIBLE: [(usize, usize); 5] = [(0, 22), (3, 16), (2, 7), (3, 11), (0, 12)];
+
+    let total = inspection.modules.iter().fold(0_u64, |sum, module| sum.saturating_add(module.parameters));
+    let rows: Vec<[String; 6]> = inspection.modules.iter().map(|module| cells(module, total)).collect();
+    let mut widths: Vec<usize> = HEADERS.iter().map(|(name, _)| columns(name)).collect();
+    for row in &rows {
+        widths.iter_mut().zip(row).for_each(|(width, text)| *width = columns(text).max(*width));
+    }
+    let mut excess = (widths.iter().sum::<usize>() + GAP * (HEADERS.len() - 1)).saturating_sub(sheet.width());
+    for (column, least) in FLEXIBLE {
+        let Some(width) = widths.get_mut(column) else { continue };
+        let given = width.saturating_sub(least).min(excess);
+        *width -= given;
+        excess -= given;
+    }
+    let line = |texts: &[String]| {
+        let cells =
+            texts.iter().zip(&widths).zip(&HEADERS).map(|((text, &width), &(_, align))| cell(text, width, align));
+        cells.collect::<Vec<_>>()
+    };
+    let gap = " ".repeat(GAP);
+    sheet.line(&[(Style::Faint, &line(&HEADERS.map(|(name, _)| name.to_owned())).join(&gap))]);
+    for row in &rows {
+        let cells = line(row);
+        let Some((name, rest)) = cells.split_first() else { continue };
+        sheet.line(&[(Style::Strong, name), (Style::Plain, &gap), (Style::Plain, &rest.join(&gap))]);
     }
 }
 
-impl ModuleSummary {
-    fn cells(&self, total: u64) -> [String; 6] {
-        let shape_text = |shape: &Vec<u64>| match shape.as_slice() {
-            [] => "scalar".to_owned(),
-            shape => shape.iter().map(u64::to_string).collect::<Vec<_>>().join("×"),
-        };
-        let mut shape = self.shapes.first().map_or_else(|| "–".to_owned(), shape_text);
-        let more = self.shapes.len().saturating_sub(1);
-        if more > 0 {
-            shape.push_str(&format!(" +{more}"));
-        }
-        [
-            label(&self.role, &self.part),
-            grouped(self.tensors),
-            printable(&self.dtypes.join(", ")),
-            shape,
-            parameters(self.parameters),
-            share(self.parameters, total),
-        ]
+fn file_lines(inspection: &Inspection, sheet: &mut Sheet) {
+    sheet.gap();
+    let line = |file: &FileSummary| {
+        format!(
+            "{}: {}, {} tensor{}",
+            printable(&file.name),
+            bytes(file.bytes),
+            grouped(file.tensors),
+            plural(file.tensors)
+        )
+    };
+    let shown = if inspection.files.len() <= FILES_SHOWN { inspection.files.len() } else { 2 };
+    for file in inspection.files.iter().take(shown) {
+        sheet.paragraph(Style::Faint, &line(file), 0, 2);
     }
+    let hidden = inspection.files.len().saturating_sub(shown + 1);
+    if let (true, Some(last)) = (inspection.files.len() > shown, inspection.files.last()) {
+        sheet.line(&[(Style::Faint, &format!("… and {} more, up to", grouped(hidden as u64)))]);
+        sheet.paragraph(Style::Faint, &line(last), 0, 2);
+    }
+}
+
+fn cells(module: &ModuleSummary, total: u64) -> [String; 6] {
+    let shape_text = |shape: &Vec<u64>| match shape.as_slice() {
+        [] => "scalar".to_owned(),
+        shape => shape.iter().map(u64::to_string).collect::<Vec<_>>().join("×"),
+    };
+    let mut shape = module.shapes.first().map_or_else(|| "–".to_owned(), shape_text);
+    let more = module.shapes.len().saturating_sub(1);
+    if more > 0 {
+        shape.push_str(&format!(" +{more}"));
+    }
+    [
+        label(&module.role, &module.part),
+        grouped(module.tensors),
+        printable(&module.dtypes.join(", ")),
+        shape,
+        parameters(module.parameters),
+        share(module.parameters, total),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
-    use stethoscope_core::report::ComputeInfo;
+    use stethoscope_core::anatomy::{Part, Role};
+    use stethoscope_core::inspection::ConfigFact;
+    use stethoscope_core::report::{ComputeInfo, Envelope};
 
     use super::*;
 
@@ -302,18 +229,18 @@ mod tests {
 
     #[test]
     fn a_plain_checkpoint_at_eighty_columns() {
-        insta::assert_snapshot!(inspection().table(80, false));
+        insta::assert_snapshot!(table(&inspection(), 80, false));
     }
 
     #[test]
     fn an_odd_checkpoint_at_eighty_columns() {
-        insta::assert_snapshot!(odd_inspection().table(80, false));
+        insta::assert_snapshot!(table(&odd_inspection(), 80, false));
     }
 
     #[test]
     fn no_line_is_wider_than_asked_and_no_control_character_is_left() {
         for width in [1, 10, 40, 60, 80, 120] {
-            for line in odd_inspection().table(width, false).lines() {
+            for line in table(&odd_inspection(), width, false).lines() {
                 assert!(columns(line) <= width, "at {width}: {line:?}");
                 assert!(!line.chars().any(char::is_control));
             }

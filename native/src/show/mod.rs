@@ -6,7 +6,7 @@
 //! | a spreadsheet | the same | [`csv::delta`] |
 //! | a paper | the same | [`figures::all`] |
 //! | a browser | the same | [`page::delta`] |
-//! | a terminal or a program | [`inspect::Inspection`] | [`inspect::Inspection::table`] |
+//! | a terminal or a program | [`Inspection`](stethoscope_core::inspection::Inspection) | [`inspect::table`] |
 //!
 //! Names of tensors, settings and references are a stranger's input. Whatever is shown has gone through
 //! [`text::printable`] (no control characters reach a terminal), and through an escape of the format it is put into.

@@ -3,13 +3,83 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use stethoscope_core::anatomy::{Part, Role, Site};
-use stethoscope_core::checkpoint::Tensor;
-use stethoscope_core::model::Model;
-use stethoscope_core::region::Region;
-use stethoscope_core::report::{ComputeInfo, Envelope};
+use serde::{Deserialize, Serialize};
 
-use crate::show::inspect::{ConfigFact, FileSummary, Inspection, ModuleSummary};
+use crate::anatomy::{Part, Role, Site};
+use crate::checkpoint::Tensor;
+use crate::model::Model;
+use crate::region::Region;
+use crate::report::{ComputeInfo, Envelope};
+
+/// `stethoscope.inspect/1`: one checkpoint, as its headers and its configuration describe it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inspection {
+    /// Schema, tool, time, warnings. Nothing is computed, but headers are read.
+    #[serde(flatten)]
+    pub envelope: Envelope,
+    /// As the person named it.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The `model_type` of its configuration; where that does not say, the family table that named its modules.
+    pub family: String,
+    /// The family table that named its modules, which may be a relative's.
+    pub anatomy: String,
+    /// `architectures` of `config.json`, as it stands there.
+    pub architecture: Option<String>,
+    /// Number of blocks.
+    pub layers: u32,
+    /// Number of stored parameters (scales not counted).
+    pub parameters: u64,
+    /// Bytes of all tensors, scales counted.
+    pub bytes: u64,
+    /// Its shards, in the order of their names.
+    pub files: Vec<FileSummary>,
+    /// What `config.json` says that a person asks for: `hidden_size`, `num_attention_heads`, …, in the order to be shown.
+    pub config: Vec<ConfigFact>,
+    /// One row per (role, part), in the order to be shown.
+    pub modules: Vec<ModuleSummary>,
+    /// What the reader found odd, a sentence each; none is an error.
+    pub oddities: Vec<String>,
+}
+
+/// One shard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSummary {
+    /// Its name, without folder.
+    pub name: String,
+    /// Its length, header included.
+    pub bytes: u64,
+    /// Tensors in it, as stored (scales are tensors here).
+    pub tensors: u64,
+}
+
+/// One value of the configuration.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfigFact {
+    /// The path of keys, joined by dots.
+    pub key: String,
+    /// Its value.
+    pub value: serde_json::Value,
+}
+
+/// All parameters of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModuleSummary {
+    /// The role.
+    pub role: Role,
+    /// Which parameter of it.
+    pub part: Part,
+    /// How many tensors (or slices of fused ones) these are.
+    pub tensors: u64,
+    /// Stored formats (a dtype's name, or `MXFP4`), the most frequent first.
+    pub dtypes: Vec<String>,
+    /// Shapes of one such parameter, the most frequent first.
+    pub shapes: Vec<Vec<u64>>,
+    /// Elements of all of them together.
+    pub parameters: u64,
+    /// Bytes of all of them together, their part of the scales included.
+    pub bytes: u64,
+}
 
 /// What a person asks of a configuration, in the order to be shown, by the names that families give it.
 const FACTS: [&str; 12] = [
