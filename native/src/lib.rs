@@ -4,4 +4,3 @@ pub mod command_line;
 pub mod engine;
 pub mod files;
 pub mod platform;
-pub mod show;

@@ -16,6 +16,9 @@ pub struct TestArguments {
     fuzz_seconds: u32,
 }
 
+/// What must compile for the browser.
+const WASM_PACKAGES: [&str; 2] = ["stethoscope-core", "stethoscope-show"];
+
 /// How a stage ended, if not in an error.
 enum Outcome {
     Passed,
@@ -90,8 +93,9 @@ fn lints() -> StageResult {
 }
 
 fn wasm_lints() -> StageResult {
-    let package = ["clippy", "--locked", "--package", "stethoscope-core", "--target", wasm_target::TARGET];
-    run_command(cargo(package).args(["--", "--deny", "warnings"]))?;
+    let packages = WASM_PACKAGES.iter().flat_map(|package| ["--package", package]);
+    let mut clippy = cargo(["clippy", "--locked", "--target", wasm_target::TARGET]);
+    run_command(clippy.args(packages).args(["--", "--deny", "warnings"]))?;
     Ok(Outcome::Passed)
 }
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition};
 use stethoscope_core::work::{DeltaRequest, Event, Request};
+use stethoscope_show as show;
 
 use super::output::{self, Destination, OutputError};
 use super::{Failure, Reading, progress, words};
-use crate::show;
 
 /// What `delta` is asked.
 #[derive(clap::Args)]
@@ -117,7 +117,7 @@ impl Arguments {
             }
         }
         if !self.destinations().contains(&Destination::Standard) {
-            let (width, color) = show::terminal();
+            let (width, color) = output::terminal();
             Destination::Standard.write(show::table::delta(report, width, color).as_bytes(), false)?;
         }
         Ok(())

@@ -1,10 +1,10 @@
 //! `stethoscope inspect CKPT`.
 
 use stethoscope_core::work::{Event, InspectRequest, Request};
+use stethoscope_show as show;
 
 use super::output::{self, Destination};
 use super::{Failure, Reading, progress, words};
-use crate::show;
 
 /// What `inspect` is asked.
 #[derive(clap::Args)]
@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         destination.write_json(&*inspection, arguments.force)?;
     }
     if arguments.json != Some(Destination::Standard) {
-        let (width, color) = show::terminal();
+        let (width, color) = output::terminal();
         Destination::Standard.write(show::inspect::table(&inspection, width, color).as_bytes(), false)?;
     }
     Ok(())
