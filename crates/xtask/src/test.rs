@@ -16,6 +16,9 @@ pub struct TestArguments {
     fuzz_seconds: u32,
 }
 
+/// What must compile for the browser.
+const WASM_PACKAGES: [&str; 3] = ["stethoscope-core", "stethoscope-remote", "stethoscope-show"];
+
 /// How a stage ended, if not in an error.
 enum Outcome {
     Passed,
@@ -90,9 +93,9 @@ fn lints() -> StageResult {
 }
 
 fn wasm_lints() -> StageResult {
-    let packages = ["--package", "stethoscope-core", "--package", "stethoscope-remote"];
-    let target = ["--target", wasm_target::TARGET, "--", "--deny", "warnings"];
-    run_command(cargo(["clippy", "--locked"]).args(packages).args(target))?;
+    let packages = WASM_PACKAGES.iter().flat_map(|package| ["--package", package]);
+    let mut clippy = cargo(["clippy", "--locked", "--target", wasm_target::TARGET]);
+    run_command(clippy.args(packages).args(["--", "--deny", "warnings"]))?;
     Ok(Outcome::Passed)
 }
 
