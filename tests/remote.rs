@@ -317,6 +317,33 @@ fn a_server_that_stays_in_trouble_is_given_up_with_the_number_of_tries() {
 }
 
 #[test]
+fn an_object_store_is_read_as_the_same_files_here() {
+    let world = World::new();
+    let delta = |a: &str, b: &str| {
+        let mut command = world.command(&["delta", a, b, "--json", "-", "--norms-only"]);
+        command.env("AWS_ENDPOINT_URL", format!("{}/s3", world.server.cdn_url()));
+        command.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "hidden").env("AWS_REGION", "here");
+        start(command).finish()
+    };
+    let (a, b) = (world.path("org/base"), world.path("org/tuned"));
+    let here = findings(world.delta(text(&a), text(&b), &["--norms-only"]));
+    for b in ["s3://org/tuned", "s3://org/tuned/model.safetensors.index.json"] {
+        let answer = delta("s3://org/base/", b);
+        assert_eq!((answer.status.code(), &*answer.stderr), (Some(0), ""));
+        assert_eq!(findings(serde_json::from_str(&answer.stdout).expect("JSON")), here);
+    }
+    let answer = delta("s3://org/base", "s3://org/none");
+    assert_mentions(&answer.stderr, &["s3://org/none", "nothing in it", ".safetensors files were expected"]);
+    world.server.misbehave_later(Kind::OtherEtag, "/s3/org/base/model-00002", 1, usize::MAX);
+    let answer = delta("s3://org/base", "s3://org/tuned");
+    assert_mentions(&answer.stderr, &["s3://org/base/model-00002", "changed while it was being read"]);
+    world.server.misbehave(Kind::Status(403), "/s3/org/base/model-00001", usize::MAX);
+    let answer = delta("s3://org/base", "s3://org/tuned");
+    assert_mentions(&answer.stderr, &["s3://org/base/model-00001", "does not let this account", "AWS_ACCESS_KEY_ID"]);
+    assert!(!answer.stderr.contains("hidden"), "{}", answer.stderr);
+}
+
+#[test]
 fn requests_are_under_way_at_the_same_time() {
     let world = World::new();
     world.server.set_latency(Duration::from_millis(50));

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use futures_util::future::try_join;
 use stethoscope_core::anatomy::{Anatomy, AnatomyError};
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
 use stethoscope_core::delta::{DeltaError, delta};
@@ -113,8 +114,8 @@ impl Platform {
         match request {
             Request::Delta(request) => {
                 let start = Instant::now();
-                let (a, b) =
-                    (self.open(&request.a, SideFiles::All).await?, self.open(&request.b, SideFiles::All).await?);
+                let open = |reference| self.open(reference, SideFiles::All);
+                let (a, b) = try_join(open(&request.a), open(&request.b)).await?;
                 let mut compute = ThreadedCompute::new(self.threads);
                 let mut report = delta(&a, &b, &request, &mut compute, observe).await?;
                 report.envelope.seconds = start.elapsed().as_secs_f64();

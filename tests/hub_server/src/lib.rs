@@ -9,7 +9,8 @@
 //! - `/_faults?kind=KIND&where=PART&skip=N&times=N`, `/_latency?milliseconds=N`, `/_expire` (of signed URLs), `/_log` and
 //!   `/_reset`, for tests that are not written in Rust.
 //!
-//! The CDN also answers `/plain/org/name/FILE` with the file, as any web server would.
+//! The CDN also answers `/plain/org/name/FILE` with the file, as any web server would, and `/s3/BUCKET/KEY` as S3
+//! would; a bucket is a folder of the root.
 //!
 //! A repository with a file `.token` is private: the file holds the token that opens it. One with a `.gated` too is gated.
 

@@ -82,11 +82,40 @@ fn cdn(state: &State, request: &Request, path: &[&str], fault: Option<Kind>) -> 
     if let ["plain", file @ ..] = path {
         return file_answer(request, &state.root.join(file.join("/")), "plain", fault);
     }
+    match *path {
+        ["s3", bucket] => {
+            return bucket_listing(&state.root.join(bucket), &request.query("prefix").unwrap_or_default());
+        }
+        ["s3", ref object @ ..] => {
+            let answer = file_answer(request, &state.root.join(object.join("/")), "s3", fault);
+            return answer.with("Last-Modified", "Mon, 01 Jan 2024 00:00:00 GMT");
+        }
+        _ => {}
+    }
     let signature = request.query("signature").and_then(|number| number.parse().ok());
     if signature != Some(state.signature.load(Ordering::Relaxed)) {
         return Answer::text(403, "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>");
     }
     file_answer(request, &state.root.join(path.join("/")), "cdn", fault)
+}
+
+/// What S3 says of the objects right below a prefix.
+fn bucket_listing(bucket: &Path, prefix: &str) -> Answer {
+    let mut files = Vec::new();
+    list(&bucket.join(prefix), prefix, &mut files);
+    files.sort();
+    let objects: String = files
+        .iter()
+        .filter(|file| !file[prefix.len()..].contains('/'))
+        .map(|file| {
+            let size = fs::metadata(bucket.join(file)).map_or(0, |metadata| metadata.len());
+            format!(
+                "<Contents><Key>{file}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>\
+                 <ETag>&quot;1&quot;</ETag><Size>{size}</Size></Contents>"
+            )
+        })
+        .collect();
+    Answer::text(200, &format!("<ListBucketResult><IsTruncated>false</IsTruncated>{objects}</ListBucketResult>"))
 }
 
 /// A repository that may be seen; else the Hub's refusal.

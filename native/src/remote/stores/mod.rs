@@ -21,3 +21,6 @@ const SCHEMES: [&str; 8] = ["s3", "s3a", "gs", "az", "azure", "adl", "abfs", "ab
 pub(super) fn is_store(reference: &str) -> bool {
     reference.split_once("://").is_some_and(|(scheme, _)| SCHEMES.contains(&scheme))
 }
+
+#[cfg(all(test, feature = "object-stores"))]
+mod tests;
