@@ -12,14 +12,14 @@ use super::enabled::StoreFolder;
 use super::source::StoreSource;
 
 fn runtime() -> Runtime {
-    Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+    Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
 }
 
 /// A store with these objects.
 fn store(objects: &[(&str, &[u8])]) -> Arc<dyn ObjectStore> {
     let store = InMemory::new();
     for (path, bytes) in objects {
-        block_on(store.put(&Path::from(*path), bytes.to_vec().into())).unwrap();
+        block_on(store.put(&Path::from(*path), bytes.to_vec().into())).expect("memory");
     }
     Arc::new(store)
 }
