@@ -126,13 +126,14 @@ impl PartPlan {
 /// How the shader knows a tensor's format; none if it does not.
 fn format(tensor: &Tensor) -> Option<Format> {
     match tensor.storage {
-        Storage::Plain { dtype: Dtype::BF16, .. } => Some(Format::Bf16),
-        Storage::Plain { dtype: Dtype::F16, .. } => Some(Format::F16),
-        Storage::Plain { dtype: Dtype::F32, .. } => Some(Format::F32),
-        Storage::Plain { dtype: Dtype::F8_E4M3, .. } => Some(Format::F8E4M3),
-        Storage::Plain { dtype: Dtype::F8_E5M2, .. } => Some(Format::F8E5M2),
+        Storage::Plain { dtype, .. } => format_of(dtype),
         _ => None,
     }
+}
+
+/// The shaders' format of a dtype, if they know it.
+pub fn format_of(of: Dtype) -> Option<Format> {
+    Format::ALL.into_iter().find(|format| dtype(*format) == of)
 }
 
 /// The dtype of a format, for what the host decodes.

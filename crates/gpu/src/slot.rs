@@ -335,7 +335,8 @@ fn padded(blocks: &[Block]) -> u64 {
     blocks.iter().map(|block| block.length() as u64).sum::<u64>().next_multiple_of(4)
 }
 
-fn write(gpu: &Gpu, buffer: &wgpu::Buffer, offset: u64, block: &Block) {
+/// Sends a block's bytes, and zeros up to a whole word.
+pub fn write(gpu: &Gpu, buffer: &wgpu::Buffer, offset: u64, block: &Block) {
     let whole = target::write_whole_words(&gpu.queue, buffer, offset, block);
     if whole < block.length() {
         let mut word = [0; 4];
