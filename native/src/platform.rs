@@ -2,23 +2,27 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use futures_util::future::try_join;
+use futures_util::future::{Either, select, try_join};
 use stethoscope_core::anatomy::{Anatomy, AnatomyError};
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
+use stethoscope_core::compute::Preference;
 use stethoscope_core::delta::{DeltaError, delta};
 use stethoscope_core::inspection::inspect;
 use stethoscope_core::model::Model;
 use stethoscope_core::pairing::PairingError;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, Request};
+use stethoscope_gpu::GpuError;
 use stethoscope_remote::SideFiles;
+use tokio::sync::oneshot;
 
-use crate::engine::ThreadedCompute;
+use crate::engine;
 use crate::files::{OpenError, OpenOptions, open_reference};
 
 /// Events that may wait for whoever listens.
@@ -29,7 +33,9 @@ const EVENTS_WAITING: usize = 256;
 pub struct Platform {
     /// Map files into memory; else read them with positioned reads.
     pub mmap: bool,
-    /// Threads that compute.
+    /// Which engine computes.
+    pub compute: Preference,
+    /// Threads that compute on the CPU.
     pub threads: usize,
     /// A family table of the person's own.
     pub anatomy: Option<PathBuf>,
@@ -40,7 +46,7 @@ pub struct Platform {
 impl Default for Platform {
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { mmap: true, threads, anatomy: None, offline: false }
+        Self { mmap: true, compute: Preference::Auto, threads, anatomy: None, offline: false }
     }
 }
 
@@ -64,6 +70,9 @@ pub enum JobError {
     /// The family table cannot be used.
     #[error(transparent)]
     Anatomy(#[from] AnatomyError),
+    /// The GPU that was asked for cannot be used.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
     /// The delta could not be measured.
     #[error(transparent)]
     Delta(#[from] DeltaError),
@@ -75,7 +84,11 @@ pub enum JobError {
 impl JobError {
     /// Whether what was asked was wrong, rather than what was found.
     pub const fn is_misuse(&self) -> bool {
-        matches!(self, Self::Delta(DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. })))
+        match self {
+            Self::Delta(DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. })) => true,
+            Self::Gpu(error) => error.is_misuse(),
+            _ => false,
+        }
     }
 }
 
@@ -83,13 +96,15 @@ impl JobError {
 pub struct Job {
     /// What it says; ends when the job does. Dropping it stops the job.
     pub events: Receiver<Event>,
+    /// Dropped to stop a job that waits for something and has nothing to say meanwhile.
+    stop: oneshot::Sender<()>,
     thread: JoinHandle<Result<(), JobError>>,
 }
 
 impl Job {
     /// Stops listening, waits for the job's end and says why it ended, if not with a result.
     pub fn finish(self) -> Result<(), JobError> {
-        drop(self.events);
+        drop((self.events, self.stop));
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
@@ -98,12 +113,17 @@ impl Platform {
     /// Starts a request.
     pub fn run(&self, request: Request) -> Job {
         let (sender, events) = sync_channel(EVENTS_WAITING);
+        let (stop, stopped) = oneshot::channel();
         let platform = self.clone();
         let thread = thread::spawn(move || {
             let mut observe = async |event: Event| sender.send(event).map_err(|_| Cancelled);
-            pollster::block_on(platform.answer(request, &mut observe))
+            let answer = pin!(platform.answer(request, &mut observe));
+            match pollster::block_on(select(answer, stopped)) {
+                Either::Left((result, _)) => result,
+                Either::Right(_) => Err(Cancelled.into()),
+            }
         });
-        Job { events, thread }
+        Job { events, stop, thread }
     }
 
     async fn answer(
@@ -116,8 +136,8 @@ impl Platform {
                 let start = Instant::now();
                 let open = |reference| self.open(reference, SideFiles::All);
                 let (a, b) = try_join(open(&request.a), open(&request.b)).await?;
-                let mut compute = ThreadedCompute::new(self.threads);
-                let mut report = delta(&a, &b, &request, &mut compute, observe).await?;
+                let mut compute = engine::choose(self.compute, self.threads).await?;
+                let mut report = delta(&a, &b, &request, &mut *compute, observe).await?;
                 report.envelope.seconds = start.elapsed().as_secs_f64();
                 Ok(observe(Event::Delta(Box::new(report))).await?)
             }
