@@ -74,7 +74,7 @@ pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> Result<Resp
     Ok(Response { url, status, headers, body: body.to_vec().into(), has_more: false })
 }
 
-/// The bytes of a file that a request asks for, with this ETag.
+/// The bytes of a file that a request asks for, with this `ETag`.
 pub fn part(request: &Request, file: &[u8], etag: &str) -> Result<Response, TransportError> {
     let (_, range) = request.headers.iter().find(|(name, _)| *name == "range").expect("a range");
     let (first, last) = range.strip_prefix("bytes=").unwrap().split_once('-').unwrap();
