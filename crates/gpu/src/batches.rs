@@ -8,6 +8,7 @@ use crate::device::Gpu;
 use crate::jobs::TaskPlan;
 use crate::pipelines::Pipelines;
 use crate::slot::{JOBS, Slot};
+use crate::target;
 
 /// Two under way (one that computes, one whose bytes travel), and one that is filled.
 const SLOTS: usize = 3;
@@ -112,6 +113,8 @@ impl Batches {
 
     /// All tasks that have no outcome, after the device failed.
     fn abandon(&mut self) -> Vec<Task> {
+        // Why it failed is told last.
+        target::listen(&self.gpu.device);
         self.launched.clear();
         let mut tasks: Vec<Task> = self.slots.iter_mut().flat_map(Slot::abandon).collect();
         tasks.extend(self.waiting.drain(..).map(|(task, _)| task));

@@ -73,6 +73,15 @@ fn tools() -> StageResult {
         need.ensure()?;
     }
     wasm_target::ensure()?;
+    // A test whose engine is to be skipped says so; here it is enough not to install what nobody wants.
+    let skipped = std::env::var("STETHOSCOPE_SKIP_ENGINES").unwrap_or_default();
+    let wanted = |engine| !skipped.split(',').any(|name| name == engine);
+    for (engine, need) in [("lavapipe", needs::LAVAPIPE), ("swiftshader", needs::SWIFTSHADER)] {
+        if wanted(engine) {
+            needs::VULKAN_LOADER.ensure()?;
+            need.ensure()?;
+        }
+    }
     Ok(Outcome::Passed)
 }
 
@@ -90,8 +99,9 @@ fn lints() -> StageResult {
 }
 
 fn wasm_lints() -> StageResult {
-    let package = ["clippy", "--locked", "--package", "stethoscope-core", "--target", wasm_target::TARGET];
-    run_command(cargo(package).args(["--", "--deny", "warnings"]))?;
+    let packages = ["--package", "stethoscope-core", "--package", "stethoscope-gpu"];
+    let mut clippy = cargo(["clippy", "--locked", "--target", wasm_target::TARGET]);
+    run_command(clippy.args(packages).args(["--", "--deny", "warnings"]))?;
     Ok(Outcome::Passed)
 }
 

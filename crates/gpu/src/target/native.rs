@@ -17,3 +17,8 @@ pub fn wait(device: &wgpu::Device, index: wgpu::SubmissionIndex) {
     // A device that was lost has called its callbacks too; they say so.
     let _ = device.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
 }
+
+/// Lets the device call back, if it has something to say.
+pub fn listen(device: &wgpu::Device) {
+    let _ = device.poll(wgpu::PollType::Poll);
+}

@@ -60,3 +60,6 @@ pub fn write_whole_words(queue: &wgpu::Queue, buffer: &wgpu::Buffer, offset: u64
 
 /// Nothing: the browser calls back when its event loop turns.
 pub fn wait(_: &wgpu::Device, _: wgpu::SubmissionIndex) {}
+
+/// Nothing, likewise.
+pub fn listen(_: &wgpu::Device) {}
