@@ -82,13 +82,32 @@ fn all_threads_of_the_cpu_conform() {
 #[test]
 fn the_shader_conforms_on_lavapipe() {
     let Some(answer) = on(&LAVAPIPE, &["conformance", "--compute", "gpu"]) else { return };
-    assert_mentions(succeeded(&answer), &["llvmpipe", "(vulkan) conforms"]);
+    assert_conforms(&answer, "llvmpipe");
 }
 
 #[test]
 fn the_shader_conforms_on_swiftshader() {
     let Some(answer) = on(&SWIFTSHADER, &["conformance", "--compute", "gpu"]) else { return };
-    assert_mentions(succeeded(&answer), &["SwiftShader", "(vulkan) conforms"]);
+    assert_conforms(&answer, "SwiftShader");
+}
+
+/// The suite was passed, and not by leaving it to the CPU.
+#[track_caller]
+fn assert_conforms(answer: &Answer, name: &str) {
+    let said = succeeded(answer);
+    assert_mentions(said, &[name, "(vulkan) conforms", "matrices on the GPU: 8"]);
+    assert!(tasks_on_the_gpu(said) > 250, "{said}");
+}
+
+fn tasks_on_the_gpu(said: &str) -> u64 {
+    let line = said.lines().find_map(|line| line.strip_prefix("tasks on the GPU: "));
+    line.expect("such a line").parse().expect("a number")
+}
+
+#[test]
+fn random_pairs_of_any_length_cut_anywhere_conform_on_lavapipe() {
+    let Some(answer) = on(&LAVAPIPE, &["conformance", "--compute", "gpu", "--random", "60"]) else { return };
+    assert!(tasks_on_the_gpu(succeeded(&answer)) > 60, "{}", answer.stdout);
 }
 
 #[test]

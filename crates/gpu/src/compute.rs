@@ -23,7 +23,12 @@ impl GpuCompute {
         Self { hybrid }
     }
 
-    /// The device, to lose it in a test.
+    /// Tasks that the device has done.
+    pub const fn tasks_on_gpu(&self) -> usize {
+        self.hybrid.done_on_gpu
+    }
+
+    /// The device.
     pub fn gpu(&self) -> Option<&Gpu> {
         self.hybrid.batches.as_ref().map(|batches| &batches.gpu)
     }
