@@ -114,7 +114,7 @@ impl AutoCompute {
             Opening::Pending => {}
             Opening::Done(None) => self.phase = Phase::DecidedCpu,
             Opening::Done(Some(gpu)) => {
-                self.hybrid.batches = Some(Batches::new(*gpu));
+                self.hybrid.batches = Some(Batches::new(*gpu, true));
                 self.enter(Phase::Opened);
             }
         }

@@ -27,6 +27,7 @@ mod results;
 mod rows_and_columns;
 mod slot;
 mod target;
+mod upload;
 
 pub use adapters::{Adapter, list_adapters};
 pub use auto::{AutoCompute, Opening};
@@ -36,3 +37,4 @@ pub use device::{Gpu, GpuError};
 pub use rows_and_columns::RowsAndColumns;
 #[cfg(target_arch = "wasm32")]
 pub use target::JsBytes;
+pub use upload::Upload;
