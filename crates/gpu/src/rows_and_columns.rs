@@ -96,8 +96,8 @@ impl<'gpu> RowsAndColumns<'gpu> {
             // Whoever waited may have gone.
             let _ = tell.send(result);
         });
-        target::wait(&gpu.device, index);
-        if !matches!(mapped.await, Ok(Ok(()))) || gpu.failure().is_some() {
+        let answer = target::answer(&gpu.device, index, mapped).await;
+        if !matches!(answer, Some(Ok(()))) || gpu.failure().is_some() {
             gpu.fail("its results could not be read");
             return None;
         }

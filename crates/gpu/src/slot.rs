@@ -234,11 +234,10 @@ impl Slot {
     /// Waits for the work that was launched. On failure the device is marked, and the slot keeps its tasks.
     pub async fn finish(&mut self, gpu: &Gpu) -> Option<SlotResults> {
         let Launched { index, mapped, layout } = self.launched.take()?;
-        target::wait(&gpu.device, index);
-        match mapped.await {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => gpu.fail("its results could not be read"),
-            Err(_) => gpu.fail("it did not answer"),
+        match target::answer(&gpu.device, index, mapped).await {
+            Some(Ok(())) => {}
+            Some(Err(_)) => gpu.fail("its results could not be read"),
+            None => gpu.fail("it did not answer"),
         }
         if gpu.failure().is_some() {
             return None;

@@ -6,6 +6,6 @@ mod native;
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{BACKENDS, listen, wait, write_whole_words};
+pub use native::{BACKENDS, answer, listen, wait, write_whole_words};
 #[cfg(target_arch = "wasm32")]
-pub use web::{BACKENDS, JsBytes, listen, wait, write_whole_words};
+pub use web::{BACKENDS, JsBytes, answer, listen, wait, write_whole_words};
