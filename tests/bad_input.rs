@@ -232,7 +232,7 @@ fn things_that_are_no_checkpoint() {
     let folder = folder();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("empty")).expect("a folder");
-    assert_reference_refused(&at("empty"), &["empty", "the directory is empty", ".safetensors files was expected"]);
+    assert_reference_refused(&at("empty"), &["empty", "there is nothing in it", ".safetensors files were expected"]);
     let lfs = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 988097824\n";
     for (name, bytes, words) in [
         ("model.gguf", &b"GGUF\x03\0\0\0\0\0\0\0"[..], &["GGUF file", "safetensors release"][..]),
@@ -253,7 +253,8 @@ fn things_that_are_no_checkpoint() {
     assert_reference_refused(&at("nowhere"), &["nowhere", "no such file or directory", "expected"]);
     assert_reference_refused(Path::new("demo:nobody"), &["demo:nobody", "demo:base or demo:reasoner was expected"]);
     assert_reference_refused(Path::new("no-such-org/model"), &["no-such-org/model", "local cache", "hf download"]);
-    assert_reference_refused(Path::new("https://a.b/c"), &["https://a.b/c", "not read over the network"]);
+    assert_reference_refused(Path::new("https://a.b:c/"), &["the URL", "invalid port", "was expected"]);
+    assert_reference_refused(Path::new("https://a.b/c.gguf"), &["https://a.b/c.gguf", "GGUF file"]);
 }
 
 #[test]

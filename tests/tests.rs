@@ -15,6 +15,9 @@ mod odd_files;
 /// Every engine against one suite, and choosing one.
 mod engines;
 
+/// Checkpoints on a Hub and on web servers, which behave and which do not.
+mod remote;
+
 /// The project's own papers say what is true of it.
 mod house;
 

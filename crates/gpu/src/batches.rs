@@ -103,8 +103,11 @@ impl Batches {
         if self.launched.is_empty() && !self.slots[self.filling].is_empty() {
             self.launch();
         }
-        let Some(oldest) = self.launched.pop_front() else { return Finished::default() };
-        match self.slots[oldest].finish(&self.gpu).await {
+        let Some(&oldest) = self.launched.front() else { return Finished::default() };
+        let results = self.slots[oldest].finish(&self.gpu).await;
+        // Only now: whoever asked may have lost interest meanwhile, and asks again.
+        self.launched.pop_front();
+        match results {
             Some(results) => {
                 let (outcomes, returned) = results.into_outcomes();
                 self.fill();

@@ -62,8 +62,9 @@ impl Hybrid {
                     returned.into_iter().for_each(|task| self.submit_to_cpu(task));
                 }
                 _ => {
+                    let outcome = self.cpu.next().await;
                     self.under_way_on_cpu -= 1;
-                    return self.cpu.next().await;
+                    return outcome;
                 }
             }
         }

@@ -91,12 +91,12 @@ impl<'gpu> RowsAndColumns<'gpu> {
         encoder.copy_buffer_to_buffer(&buffers.columns, 0, &buffers.results, row_bytes, column_bytes);
         encoder.copy_buffer_to_buffer(&buffers.insufficient, 0, &buffers.results, row_bytes + column_bytes, 4);
         let index = gpu.queue.submit([encoder.finish()]);
-        let (tell, mapped) = oneshot::channel();
+        let (tell, mut mapped) = oneshot::channel();
         buffers.results.map_async(wgpu::MapMode::Read, .., move |result| {
             // Whoever waited may have gone.
             let _ = tell.send(result);
         });
-        let answer = target::answer(&gpu.device, index, mapped).await;
+        let answer = target::answer(&gpu.device, index, &mut mapped).await;
         if !matches!(answer, Some(Ok(()))) || gpu.failure().is_some() {
             gpu.fail("its results could not be read");
             return None;

@@ -231,10 +231,13 @@ impl Slot {
         self.launched = Some(Launched { index, mapped, layout });
     }
 
-    /// Waits for the work that was launched. On failure the device is marked, and the slot keeps its tasks.
+    /// Waits for the work that was launched. On failure the device is marked, and the slot keeps its tasks. Can be dropped
+    /// and called again.
     pub async fn finish(&mut self, gpu: &Gpu) -> Option<SlotResults> {
-        let Launched { index, mapped, layout } = self.launched.take()?;
-        match target::answer(&gpu.device, index, mapped).await {
+        let launched = self.launched.as_mut()?;
+        let mapped = target::answer(&gpu.device, launched.index.clone(), &mut launched.mapped).await;
+        let Launched { layout, .. } = self.launched.take()?;
+        match mapped {
             Some(Ok(())) => {}
             Some(Err(_)) => gpu.fail("its results could not be read"),
             None => gpu.fail("it did not answer"),

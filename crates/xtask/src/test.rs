@@ -16,6 +16,9 @@ pub struct TestArguments {
     fuzz_seconds: u32,
 }
 
+/// What must compile for the browser.
+const WASM_PACKAGES: [&str; 4] = ["stethoscope-core", "stethoscope-gpu", "stethoscope-remote", "stethoscope-show"];
+
 /// How a stage ended, if not in an error.
 enum Outcome {
     Passed,
@@ -99,7 +102,7 @@ fn lints() -> StageResult {
 }
 
 fn wasm_lints() -> StageResult {
-    let packages = ["--package", "stethoscope-core", "--package", "stethoscope-gpu"];
+    let packages = WASM_PACKAGES.iter().flat_map(|package| ["--package", package]);
     let mut clippy = cargo(["clippy", "--locked", "--target", wasm_target::TARGET]);
     run_command(clippy.args(packages).args(["--", "--deny", "warnings"]))?;
     Ok(Outcome::Passed)

@@ -19,8 +19,8 @@ pub fn wait(device: &wgpu::Device, index: wgpu::SubmissionIndex) {
     let _ = device.poll(wgpu::PollType::Wait { submission_index: Some(index), timeout: None });
 }
 
-/// What a callback of work up to `index` sends; none if the device has done with it and nothing came.
-pub async fn answer<T>(device: &wgpu::Device, index: wgpu::SubmissionIndex, mut callback: Receiver<T>) -> Option<T> {
+/// What a callback of work up to `index` sends (it can be asked for again if this is dropped); none if the device has done with it and nothing came.
+pub async fn answer<T>(device: &wgpu::Device, index: wgpu::SubmissionIndex, callback: &mut Receiver<T>) -> Option<T> {
     wait(device, index);
     callback.try_recv().ok().flatten()
 }

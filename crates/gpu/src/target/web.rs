@@ -60,7 +60,7 @@ pub fn write_whole_words(queue: &wgpu::Queue, buffer: &wgpu::Buffer, offset: u64
 }
 
 /// What a callback sends, once the event loop has come to it; none if it never will.
-pub async fn answer<T>(_: &wgpu::Device, _: wgpu::SubmissionIndex, callback: Receiver<T>) -> Option<T> {
+pub async fn answer<T>(_: &wgpu::Device, _: wgpu::SubmissionIndex, callback: &mut Receiver<T>) -> Option<T> {
     callback.await.ok()
 }
 

@@ -3,8 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use stethoscope_core::folder::FolderError;
 use stethoscope_core::shard_header::ForeignFormat;
-use stethoscope_core::shard_index::ShardIndexError;
+use stethoscope_remote::{FetchError, RemoteOpenError};
 
 /// A reference could not be opened. Each message names what was given, what was found, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -12,15 +13,15 @@ use stethoscope_core::shard_index::ShardIndexError;
 pub enum OpenError {
     #[error(
         "{reference}: there is no such file or directory{}; a directory with .safetensors files, a .safetensors file, \
-         an *.index.json, or org/name for a model in the Hub's local cache was expected",
+         an *.index.json, a URL, or org/name for a model on the Hub was expected",
         suggest(suggestions)
     )]
     Missing { reference: String, suggestions: Vec<String> },
     #[error(
-        "{reference} is neither a path here{} nor a model in the Hub's local cache ({}); fetch it first, with \
-         `hf download {repository}{}`",
+        "{reference} is neither a path here{} nor a model in the Hub's local cache ({}), and the Hub is not asked, because \
+         this is offline; fetch it first, with `hf download {repository}{}`",
         suggest(suggestions),
-        cache.as_deref().map_or_else(|| "which was not found: set HF_HUB_CACHE".to_owned(), |cache| cache.display().to_string()),
+        told(cache.as_ref()),
         revision.as_deref().map(|revision| format!(" --revision {revision}")).unwrap_or_default()
     )]
     NotInCache {
@@ -31,6 +32,12 @@ pub enum OpenError {
         suggestions: Vec<String>,
     },
     #[error(
+        "{reference} is neither a path here{} nor a model in the Hub's local cache ({}), and the Hub does not give it: {error}",
+        suggest(suggestions),
+        told(cache.as_ref())
+    )]
+    NotOnTheHub { reference: String, cache: Option<PathBuf>, suggestions: Vec<String>, error: Box<FetchError> },
+    #[error(
         "{reference}: {repository} has no snapshot of {}; it has {}, so name one of these or fetch the one you want with \
          `hf download`",
         revision.as_deref().unwrap_or("main"),
@@ -38,10 +45,15 @@ pub enum OpenError {
     )]
     NoSnapshot { reference: String, repository: String, revision: Option<String>, held: Vec<String> },
     #[error(
-        "{reference}: checkpoints are not read over the network yet; download the .safetensors files with their \
-         config.json, and give their directory"
+        "{reference} is elsewhere, but --offline was given; leave it out, or download the files and give their directory"
     )]
-    Url { reference: String },
+    Offline { reference: String },
+    #[error("the Hub's address {endpoint:?} cannot be used: {why}; set HF_ENDPOINT to one like https://huggingface.co")]
+    Endpoint { endpoint: String, why: String },
+    #[error("the network cannot be used: {why}")]
+    Network { why: String },
+    #[error(transparent)]
+    Remote(#[from] RemoteOpenError),
     #[error("{reference}: there is no such demonstration; demo:base or demo:reasoner was expected")]
     Demo { reference: String },
     #[error("{}: permission denied; make it readable for you, or run as somebody who may read it", path.display())]
@@ -63,29 +75,8 @@ pub enum OpenError {
         path.display()
     )]
     NotACheckpoint { path: PathBuf },
-    #[error("{}: the directory is empty; one with .safetensors files was expected", path.display())]
-    EmptyDirectory { path: PathBuf },
-    #[error(
-        "{}: the directory has no .safetensors files, only others such as {example}{}",
-        path.display(),
-        hint.as_deref().map_or_else(
-            || "; one with .safetensors files was expected".to_owned(),
-            |hint| format!("; {hint}")
-        )
-    )]
-    NoShards { path: PathBuf, example: String, hint: Option<String> },
-    #[error("{}: the directory has several indexes ({}); give the one you mean", path.display(), names.join(", "))]
-    SeveralIndexes { path: PathBuf, names: Vec<String> },
-    #[error("{}: the index has {bytes} bytes; at most {limit} were expected", path.display())]
-    LargeIndex { path: PathBuf, bytes: u64, limit: u64 },
     #[error(transparent)]
-    Index(#[from] ShardIndexError),
-    #[error(
-        "{says} that there is a shard {}, but that file is missing{}; fetch it, or the whole checkpoint again",
-        shard.display(),
-        if *more == 0 { String::new() } else { format!(" (as are {more} more)") }
-    )]
-    MissingShard { says: String, shard: PathBuf, more: usize },
+    Folder(#[from] FolderError),
 }
 
 impl OpenError {
@@ -101,6 +92,10 @@ impl OpenError {
             _ => Self::Io { path, doing, source },
         }
     }
+}
+
+fn told(cache: Option<&PathBuf>) -> String {
+    cache.map_or_else(|| "which was not found: set HF_HUB_CACHE".to_owned(), |cache| cache.display().to_string())
 }
 
 fn suggest(suggestions: &[String]) -> String {

@@ -21,7 +21,11 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn options() -> OpenOptions {
-    OpenOptions { mmap: true, hub_cache: None, demo: None }
+    OpenOptions { mmap: true, hub_cache: None, demo: None, offline: true, ..OpenOptions::default() }
+}
+
+fn open_reference(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
+    pollster::block_on(super::open_reference(reference, options))
 }
 
 fn open(path: &Path) -> Result<CheckpointFiles, OpenError> {
@@ -125,7 +129,7 @@ fn one_file_is_a_checkpoint_with_the_config_that_is_its_own() {
 
 #[test]
 fn an_empty_directory_is_refused() {
-    assert_message(open(folder(&[]).path()), &["the directory is empty", ".safetensors files was expected"]);
+    assert_message(open(folder(&[]).path()), &["there is nothing in it", ".safetensors files were expected"]);
 }
 
 #[test]
@@ -139,7 +143,7 @@ fn a_directory_without_shards_is_refused_with_what_to_do() {
     assert_message(open(gguf.path()), &["model.Q4_K.gguf", "safetensors release"]);
     let outer = folder(&[("models/x/model.safetensors", "a")]);
     assert_message(open(&outer.path().join("models")), &["did you mean", "/models/x?"]);
-    assert_message(open(folder(&[("notes.txt", "x")]).path()), &["notes.txt", ".safetensors files was expected"]);
+    assert_message(open(folder(&[("notes.txt", "x")]).path()), &["notes.txt", ".safetensors files were expected"]);
 }
 
 #[test]
@@ -188,11 +192,11 @@ fn a_path_that_is_missing_is_refused_with_names_that_are_close() {
 }
 
 #[test]
-fn urls_are_not_read_yet() {
-    assert_message(
-        open_reference("https://x.org/m.safetensors", &options()),
-        &["https://x.org", "not read over the network yet"],
-    );
+fn nothing_elsewhere_is_opened_offline() {
+    for url in ["https://x.org/m.safetensors?secret", "s3://bucket/folder?secret"] {
+        let message = open_reference(url, &options()).err().unwrap().to_string();
+        assert!(message.contains("elsewhere, but --offline") && !message.contains("secret"), "{message}");
+    }
 }
 
 #[test]
