@@ -27,6 +27,12 @@ pub const RUSTFMT: Need = Need { program: "rustfmt", probe: &["--version"], sour
 pub const CLIPPY: Need = Need { program: "cargo-clippy", probe: &["--version"], source: Source::Rustup("clippy") };
 /// Unpacking the distribution's `rust-src`.
 pub const DPKG: Need = Need { program: "dpkg-deb", probe: &["--version"], source: Source::Apt("dpkg") };
+/// The browser that the page is tested in.
+pub const CHROMIUM: Need = Need { program: "chromium", probe: &["--version"], source: Source::Apt("chromium") };
+/// What the tests of the page are written for.
+pub const NODE: Need = Need { program: "node", probe: &["--version"], source: Source::Apt("nodejs") };
+/// What brings their library.
+pub const NPM: Need = Need { program: "npm", probe: &["--version"], source: Source::Apt("npm") };
 /// The programs that the benchmarks compare with.
 pub const PYTHON: Need =
     Need { program: "python3", probe: &["-c", "import ensurepip, venv"], source: Source::Apt("python3-venv") };

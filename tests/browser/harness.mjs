@@ -1,0 +1,201 @@
+// A browser with the page in it, and tests that run one after the other.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { chromium } from "playwright-core";
+
+// Given by `cargo xtask test`.
+const given = (name) => process.env[name] ?? assert.fail(`${name} is not set; run the tests with \`cargo xtask test\``);
+const ADDRESS = given("STETHOSCOPE_PAGE");
+const BINARY = given("STETHOSCOPE_BINARY");
+export const PICTURES = given("STETHOSCOPE_PICTURES");
+export const DATA = new URL("../data/", import.meta.url).pathname;
+
+// With fewer of these the software adapter loses its device on the first frame.
+const FLAGS = [
+  "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+  "--disable-sync", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan",
+  "--use-vulkan=swiftshader", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
+  "--enable-precise-memory-info",
+];
+
+const TIME_LIMIT = 60_000;
+const tests = [];
+
+// A test gets an open page and a folder of its own, and fails if the page complains of anything that the test did not expect.
+export const test = (name, body, options = {}) => tests.push({ name, body, options });
+
+export const runAll = async () => {
+  mkdirSync(PICTURES, { recursive: true });
+  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
+  const chosen = tests.filter(({ name }) => name.includes(process.env.STETHOSCOPE_TEST ?? ""));
+  const failed = [];
+  for (const { name, body, options } of chosen) {
+    const started = performance.now();
+    const error = await runOne(browser, body, options).then(() => null, (error) => error);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    console.log(`${error ? "FAILED" : "passed"} ${seconds.padStart(6)} s  ${name}`);
+    if (error) {
+      failed.push(name);
+      console.log(String(error.stack ?? error).replace(/^/gm, "    "));
+    }
+  }
+  await browser.close();
+  console.log(`${chosen.length - failed.length} passed, ${failed.length} failed`);
+  return failed.length === 0 && chosen.length > 0;
+};
+
+const runOne = async (browser, body, { viewport, colorScheme, timeLimit = TIME_LIMIT }) => {
+  const context = await browser.newContext({ viewport, colorScheme, acceptDownloads: true });
+  const folder = mkdtempSync(join(tmpdir(), "stethoscope-browser-"));
+  let timer;
+  try {
+    const page = await Page.open(context);
+    const tooLong = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`it did not end within ${timeLimit / 1000} s`)), timeLimit);
+    });
+    await Promise.race([body(page, folder), tooLong]);
+    assert.deepEqual(page.complaints, [], "the page complained");
+  } finally {
+    clearTimeout(timer);
+    await context.close();
+    rmSync(folder, { recursive: true });
+  }
+};
+
+// The page, as a person and as a test has hold of it.
+class Page {
+  complaints = [];
+
+  static async open(context) {
+    const page = new Page();
+    page.tab = await context.newPage();
+    const complain = (text) => page.complaints.push(text);
+    page.tab.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) complain(`${message.type()}: ${message.text()}`);
+    });
+    page.tab.on("pageerror", (error) => complain(String(error)));
+    page.tab.on("request", (request) => {
+      if (!request.url().startsWith(ADDRESS) && !/^(blob|data):/.test(request.url())) complain(`fetched ${request.url()}`);
+    });
+    await page.tab.goto(ADDRESS);
+    await page.tab.waitForFunction(() => window.stethoscope);
+    return page;
+  }
+
+  state() {
+    return this.tab.evaluate(() => window.stethoscope.state());
+  }
+
+  // Waits until the state is such, and returns it.
+  async until(isSo, what) {
+    for (const started = performance.now(); performance.now() - started < TIME_LIMIT / 2; ) {
+      const state = await this.state();
+      if (isSo(state)) return state;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.fail(`${what} did not come: ${JSON.stringify(await this.state()).slice(0, 2000)}`);
+  }
+
+  // Drops files and folders of this machine, as the system's file manager does.
+  async drop(side, ...paths) {
+    const box = await this.tab.locator(`#side-${side}`).boundingBox();
+    const place = { x: box.x + box.width / 2, y: box.y + 20 };
+    this.devtools ??= await this.tab.context().newCDPSession(this.tab);
+    const data = { items: [], files: paths, dragOperationsMask: 1 };
+    for (const type of ["dragEnter", "dragOver", "drop"]) {
+      await this.devtools.send("Input.dispatchDragEvent", { type, ...place, data });
+    }
+  }
+
+  // Drops, and waits for what the page says to it.
+  async give(side, ...paths) {
+    await this.tab.evaluate((side) => window.stethoscope.forget(side), side);
+    await this.drop(side, ...paths);
+    const state = await this.until(({ sides }) => ["ready", "error"].includes(sides[side].status), "an answer to a drop");
+    return state.sides[side];
+  }
+
+  async run() {
+    await this.tab.locator("#run").click();
+    const state = await this.until(({ run }) => run.status !== "running" && run.status !== "idle", "the end of a run");
+    return state.run;
+  }
+
+  async report() {
+    const run = await this.run();
+    assert.equal(run.status, "done", run.error);
+    return run.report;
+  }
+
+  // All that a person can read.
+  text() {
+    return this.tab.locator("body").innerText();
+  }
+
+  picture(name) {
+    return this.tab.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
+  }
+}
+
+// ── what is compared with ──
+
+// The report that the command line prints.
+export const commandLine = (a, b, ...more) => {
+  const output = execFileSync(BINARY, ["delta", a, b, ...more, "--json", "-"], { maxBuffer: 1 << 30, stdio: ["ignore", "pipe", "pipe"] });
+  return JSON.parse(output);
+};
+
+// What the command line says when it refuses.
+export const refusal = (...words) => {
+  try {
+    execFileSync(BINARY, words, { stdio: ["ignore", "pipe", "pipe"] });
+  } catch (error) {
+    return error.stderr.toString().replace(/^error: /, "").trim();
+  }
+  assert.fail(`the command line did not refuse ${words.join(" ")}`);
+};
+
+// Field by field the same, numbers that are no counts within a tolerance.
+export const assertAlike = (found, expected, tolerance = 1e-5, path = "report") => {
+  if (typeof expected === "number" && !Number.isInteger(expected)) {
+    const limit = tolerance * Math.max(Math.abs(expected), Math.abs(found));
+    assert.ok(Math.abs(found - expected) <= limit, `${path}: ${found}, ${expected} was expected`);
+  } else if (expected !== null && typeof expected === "object") {
+    assert.deepEqual(Object.keys(found ?? {}), Object.keys(expected), path);
+    for (const [key, value] of Object.entries(expected)) assertAlike(found[key], value, tolerance, `${path}.${key}`);
+  } else {
+    assert.deepEqual(found, expected, path);
+  }
+};
+
+// ── files ──
+
+export const write = (folder, name, bytes) => {
+  const path = join(folder, name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, bytes);
+  return path;
+};
+
+// A file with this header and this data after it, be they right or wrong.
+export const fileOf = (header, data = Buffer.alloc(0)) => {
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(Buffer.byteLength(header)));
+  return Buffer.concat([length, Buffer.from(header), data]);
+};
+
+// A file of F32 tensors.
+export const checkpoint = (tensors) => {
+  const header = {};
+  const parts = [];
+  let at = 0;
+  for (const [name, values] of Object.entries(tensors)) {
+    const bytes = Buffer.from(Float32Array.from(values).buffer);
+    header[name] = { dtype: "F32", shape: [values.length], data_offsets: [at, (at += bytes.length)] };
+    parts.push(bytes);
+  }
+  return fileOf(JSON.stringify(header), Buffer.concat(parts));
+};

@@ -1,0 +1,187 @@
+//! Running requests in a browser.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::rc::Rc;
+
+use js_sys::Date;
+use serde::Serialize;
+use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
+use stethoscope_core::delta::{DeltaError, delta};
+use stethoscope_core::kernels::InstructionSet;
+use stethoscope_core::model::Model;
+use stethoscope_core::report::RelativeDefinition;
+use stethoscope_core::synthetic;
+use stethoscope_core::work::{Cancelled, DeltaRequest, Event, Request};
+use wasm_bindgen::JsValue;
+
+use crate::dropped::{DropError, Dropped};
+use crate::engine::ThreadCompute;
+
+/// How a request names what was dropped: this, and the name that [`Platform::hold`] got.
+pub const DROPPED: &str = "dropped:";
+
+/// How a page runs requests.
+#[derive(Default)]
+pub struct Platform {
+    dropped: RefCell<BTreeMap<String, Rc<Dropped>>>,
+}
+
+/// Why a job ended without a result.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// What was dropped is no checkpoint.
+    #[error(transparent)]
+    Drop(#[from] DropError),
+    /// A checkpoint cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The delta could not be measured.
+    #[error(transparent)]
+    Delta(#[from] DeltaError),
+    /// There is nothing of this name.
+    #[error("there is nothing to measure as {reference}; drop a checkpoint there first")]
+    Missing {
+        /// The name.
+        reference: String,
+    },
+    /// The demonstrations have other names.
+    #[error("{reference}: there is no such demonstration; demo:base or demo:reasoner was expected")]
+    Demo {
+        /// The name.
+        reference: String,
+    },
+    /// The browser cannot do what every browser should.
+    #[error("this browser has no {what}: {said}")]
+    Browser {
+        /// What is missing.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
+}
+
+/// What a checkpoint is, for the one who dropped it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Holding {
+    /// What a person calls it.
+    pub reference: String,
+    /// Shards.
+    pub shards: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The model's family.
+    pub family: String,
+    /// Its blocks.
+    pub layers: u32,
+    /// Its parameters.
+    pub parameters: u64,
+    /// Its tensors.
+    pub tensors: usize,
+    /// What is odd about it.
+    pub notes: Vec<String>,
+}
+
+impl Platform {
+    /// Keeps what was dropped under a name, instead of what was there before.
+    pub fn hold(&self, name: &str, dropped: Dropped) {
+        self.dropped.borrow_mut().insert(format!("{DROPPED}{name}"), Rc::new(dropped));
+    }
+
+    /// Reads the headers of a checkpoint and says what it is.
+    pub async fn look(&self, reference: &str) -> Result<Holding, JobError> {
+        let model = self.open(reference).await?;
+        let checkpoint = &model.checkpoint;
+        let mut notes = model.notes.clone();
+        notes.extend(self.same_files(reference));
+        Ok(Holding {
+            reference: checkpoint.reference.clone(),
+            shards: checkpoint.sources.len(),
+            bytes: checkpoint.sources.iter().map(|source| source.length()).sum(),
+            family: model.family().to_owned(),
+            layers: model.layers(),
+            parameters: checkpoint.parameters(),
+            tensors: checkpoint.tensors.len(),
+            notes,
+        })
+    }
+
+    /// Runs a request, telling `observe` as it goes; dropping what this returns stops it.
+    pub async fn run(
+        &self,
+        request: Request,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<(), JobError> {
+        match request {
+            Request::Delta(request) => {
+                let start = Date::now();
+                let (a, b) = (self.open(&request.a).await?, self.open(&request.b).await?);
+                let mut compute = engine()?;
+                let mut report = delta(&a, &b, &request, &mut compute, observe).await?;
+                report.envelope.seconds = (Date::now() - start) / 1e3;
+                report.envelope.command = command_line(&request, &report.a.reference, &report.b.reference);
+                Ok(observe(Event::Delta(Box::new(report))).await.map_err(DeltaError::from)?)
+            }
+        }
+    }
+
+    /// Finds a checkpoint and reads its headers.
+    async fn open(&self, reference: &str) -> Result<Model, JobError> {
+        if reference.starts_with("demo:") {
+            let demo = synthetic::demo(reference);
+            let files = demo.ok_or_else(|| JobError::Demo { reference: reference.to_owned() })?;
+            return Ok(Model::new(Checkpoint::read(files).await?, None));
+        }
+        let dropped = self.dropped.borrow().get(reference).cloned();
+        let dropped = dropped.ok_or_else(|| JobError::Missing { reference: reference.to_owned() })?;
+        let checkpoint = Checkpoint::read(dropped.files().await?).await;
+        let checkpoint = checkpoint.map_err(|error| match dropped.explain(error) {
+            Ok(explained) => JobError::from(explained),
+            Err(error) => JobError::from(error),
+        })?;
+        Ok(Model::new(checkpoint, None))
+    }
+
+    /// Says so if the very same files were dropped under another name.
+    fn same_files(&self, reference: &str) -> Option<String> {
+        let dropped = self.dropped.borrow();
+        let this = dropped.get(reference)?;
+        let other = dropped.iter().find(|(name, other)| *name != reference && this.same_as(other))?;
+        let name = other.0.trim_start_matches(DROPPED).to_uppercase();
+        Some(format!("these seem to be the very files that {name} holds"))
+    }
+}
+
+/// The best engine of this browser.
+fn engine() -> Result<ThreadCompute, JobError> {
+    let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
+    let failed = |error: JsValue| JobError::Browser { what: "message channels", said: format!("{error:?}") };
+    ThreadCompute::new(set).map_err(failed)
+}
+
+/// The command line that asks the same.
+fn command_line(request: &DeltaRequest, a: &str, b: &str) -> Vec<String> {
+    let mut words: Vec<String> = ["stethoscope", "delta", a, b].map(str::to_owned).into();
+    if request.select != "all" {
+        words.extend(["--select".to_owned(), request.select.clone()]);
+    }
+    if request.relative == RelativeDefinition::Formula {
+        words.extend(["--relative", "formula"].map(str::to_owned));
+    }
+    if request.norms_only {
+        words.push("--norms-only".to_owned());
+    }
+    words
+}
+
+/// An error as one line, with what was behind it.
+pub fn message(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        message.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    message
+}
