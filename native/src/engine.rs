@@ -1,6 +1,6 @@
 //! The CPU engine of a workstation: a thread for every core, each with kernels of its own.
 
-use std::future::{Future, ready};
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -70,10 +70,12 @@ impl Compute for ThreadedCompute {
 
     /// Blocks the calling thread, which is a job's own.
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Outcome> + '_>> {
-        match self.outcomes.recv().expect("the threads live as long as this") {
-            Ok(outcome) => Box::pin(ready(outcome)),
-            Err(panic) => resume_unwind(panic),
-        }
+        Box::pin(async {
+            match self.outcomes.recv().expect("the threads live as long as this") {
+                Ok(outcome) => outcome,
+                Err(panic) => resume_unwind(panic),
+            }
+        })
     }
 }
 

@@ -3,6 +3,4 @@
 pub mod command_line;
 pub mod engine;
 pub mod files;
-pub mod inspection;
 pub mod platform;
-pub mod show;

@@ -10,6 +10,7 @@ use std::time::Instant;
 use stethoscope_core::anatomy::{Anatomy, AnatomyError};
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
 use stethoscope_core::delta::{DeltaError, delta};
+use stethoscope_core::inspection::inspect;
 use stethoscope_core::model::Model;
 use stethoscope_core::pairing::PairingError;
 use stethoscope_core::synthetic;
@@ -61,6 +62,9 @@ pub enum JobError {
     /// The delta could not be measured.
     #[error(transparent)]
     Delta(#[from] DeltaError),
+    /// Nobody listens any more.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
 }
 
 impl JobError {
@@ -109,7 +113,13 @@ impl Platform {
                 let mut compute = ThreadedCompute::new(self.threads);
                 let mut report = delta(&a, &b, &request, &mut compute, observe).await?;
                 report.envelope.seconds = start.elapsed().as_secs_f64();
-                Ok(observe(Event::Delta(Box::new(report))).await.map_err(DeltaError::from)?)
+                Ok(observe(Event::Delta(Box::new(report))).await?)
+            }
+            Request::Inspect(request) => {
+                let start = Instant::now();
+                let mut inspection = inspect(&self.open(&request.checkpoint).await?);
+                inspection.envelope.seconds = start.elapsed().as_secs_f64();
+                Ok(observe(Event::Inspection(Box::new(inspection))).await?)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::future::{Future, ready};
+use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -81,7 +81,8 @@ pub trait Compute {
     /// Starts a task.
     fn submit(&mut self, task: Task);
 
-    /// The outcome of any task under way; to be awaited only while there is one.
+    /// The outcome of any task under way; to be awaited only while there is one. Nothing is lost if the future is dropped
+    /// before it is ready, and nothing is waited for before it is polled.
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Outcome> + '_>>;
 
     /// What a person should know of how it went, such as a device that was lost; asked once, after the last outcome.
@@ -118,7 +119,7 @@ impl Compute for InlineCompute {
     }
 
     fn next(&mut self) -> Pin<Box<dyn Future<Output = Outcome> + '_>> {
-        Box::pin(ready(self.done.pop_front().expect("awaited only while a task is under way")))
+        Box::pin(async { self.done.pop_front().expect("awaited only while a task is under way") })
     }
 }
 

@@ -1,16 +1,17 @@
 //! Delta, the first stethoscope: which modules changed, how much, and in what way.
 
+mod reading;
 mod rows;
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::StreamExt;
-use futures_util::future::try_join_all;
-use futures_util::stream;
+use futures_util::future::{Either, select};
+use futures_util::{Stream, StreamExt};
 
 use crate::bimodality;
-use crate::checkpoint::{Checkpoint, Location, Storage};
+use crate::checkpoint::Storage;
 use crate::compute::{Compute, Measurement, Outcome, PartOutcome, Task};
 use crate::kernels::{Detail, InstructionSet, Kernel};
 use crate::model::Model;
@@ -19,11 +20,8 @@ use crate::plan::{ReadPlan, Step};
 use crate::report::{DeltaReport, Envelope, TensorDelta};
 use crate::selection::{Selection, SelectionError};
 use crate::settings;
-use crate::source::{Block, ReadError};
+use crate::source::ReadError;
 use crate::work::{Cancelled, DeltaRequest, Event};
-
-/// Steps whose bytes are asked for before they are needed, for sources that take their time.
-const READ_AHEAD: usize = 2;
 
 /// Bytes of steps under way, beside one that is larger by itself: a step can be a whole expert, and where files are read in
 /// pieces its bytes are memory.
@@ -111,13 +109,7 @@ async fn measure(
     rows: &mut RowBuilder,
     observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
 ) -> Result<(), DeltaError> {
-    let mut tasks = stream::iter(0..measurement.steps.len())
-        .map(|index| async move {
-            let step = &measurement.steps[index];
-            let (a, b) = (read(&a.checkpoint, &step.a).await?, read(&b.checkpoint, &step.b).await?);
-            Ok::<_, ReadError>(Task { measurement: measurement.clone(), step: index, a, b })
-        })
-        .buffered(READ_AHEAD);
+    let mut tasks = pin!(reading::tasks(&a.checkpoint, &b.checkpoint, measurement));
     // Steps are submitted in order, so how many there were says which comes next.
     let (mut submitted, mut under_way, mut bytes_under_way) = (0, 0, 0);
     let has_room = |step: usize, bytes_under_way: u64| {
@@ -128,17 +120,23 @@ async fn measure(
     let bytes: u64 = measurement.steps.iter().map(Step::bytes).sum();
     let (mut bytes_done, mut bytes_told) = (0, 0);
     loop {
-        while under_way < compute.capacity() && has_room(submitted, bytes_under_way) {
-            let Some(task) = tasks.next().await else { break };
-            compute.submit(task?);
-            bytes_under_way += measurement.steps[submitted].bytes();
-            submitted += 1;
-            under_way += 1;
-        }
-        if under_way == 0 {
-            return Ok(());
-        }
-        let outcome = compute.next().await;
+        let may_submit = under_way < compute.capacity() && has_room(submitted, bytes_under_way);
+        let next = match (may_submit && submitted < measurement.steps.len(), under_way > 0) {
+            (false, false) => return Ok(()),
+            (true, false) => Next::Task(tasks.next().await.expect(TASKS)),
+            (false, true) => Next::Outcome(compute.next().await),
+            (true, true) => task_or_outcome(&mut tasks, compute).await,
+        };
+        let outcome = match next {
+            Next::Task(task) => {
+                compute.submit(task?);
+                bytes_under_way += measurement.steps[submitted].bytes();
+                submitted += 1;
+                under_way += 1;
+                continue;
+            }
+            Next::Outcome(outcome) => outcome,
+        };
         under_way -= 1;
         bytes_under_way -= measurement.steps[outcome.step].bytes();
         bytes_done += measurement.steps[outcome.step].bytes();
@@ -155,9 +153,27 @@ async fn measure(
     }
 }
 
-async fn read(checkpoint: &Checkpoint, locations: &[Location]) -> Result<Vec<Block>, ReadError> {
-    let reads = locations.iter().map(|at| checkpoint.sources[at.shard].read(at.bytes.clone()));
-    try_join_all(reads).await
+/// What must hold of the tasks.
+const TASKS: &str = "there is a task for every step";
+
+/// What a measurement goes on with.
+enum Next {
+    /// A step whose bytes have been read.
+    Task(Result<Task, ReadError>),
+    /// A step that has been computed.
+    Outcome(Outcome),
+}
+
+/// The next task if it is there already, so that the engine never waits for work that it could have; else whichever comes
+/// first.
+async fn task_or_outcome(
+    tasks: &mut (impl Stream<Item = Result<Task, ReadError>> + Unpin),
+    compute: &mut dyn Compute,
+) -> Next {
+    match select(tasks.next(), compute.next()).await {
+        Either::Left((task, _)) => Next::Task(task.expect(TASKS)),
+        Either::Right((outcome, _)) => Next::Outcome(outcome),
+    }
 }
 
 /// A row with the sums that modules are made of.
@@ -225,3 +241,6 @@ impl RowBuilder {
         rows
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ pub mod dtype;
 pub mod fingerprint;
 pub mod folder;
 pub mod fuzzing;
+pub mod inspection;
 pub mod kernels;
 pub mod model;
 pub mod pairing;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::inspection::Inspection;
 use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
 
 /// A long job.
@@ -10,6 +11,8 @@ use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
 pub enum Request {
     /// How B differs from A; answered by [`Event::Delta`].
     Delta(DeltaRequest),
+    /// What a checkpoint is made of; answered by [`Event::Inspection`].
+    Inspect(InspectRequest),
 }
 
 /// How B differs from A.
@@ -25,6 +28,13 @@ pub struct DeltaRequest {
     pub relative: RelativeDefinition,
     /// Leave the distributions out.
     pub norms_only: bool,
+}
+
+/// What a checkpoint is made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct InspectRequest {
+    /// As a person names it.
+    pub checkpoint: String,
 }
 
 /// What a job says while it runs.
@@ -49,6 +59,8 @@ pub enum Event {
     Tensor(Box<TensorDelta>),
     /// The end of [`Request::Delta`].
     Delta(Box<DeltaReport>),
+    /// The end of [`Request::Inspect`].
+    Inspection(Box<Inspection>),
 }
 
 /// Nobody listens any more: the job stops.

@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition};
-use stethoscope_core::work::{DeltaRequest, Request};
+use stethoscope_core::work::{DeltaRequest, Event, Request};
+use stethoscope_show as show;
 
 use super::output::{self, Destination, OutputError};
 use super::{Failure, Reading, progress, words};
-use crate::show;
 
 /// What `delta` is asked.
 #[derive(clap::Args)]
@@ -72,7 +72,10 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         },
         norms_only: arguments.norms_only,
     };
-    let mut report = progress::follow(platform.run(Request::Delta(request)))?;
+    let mut report = progress::follow(platform.run(Request::Delta(request)), |event| match event {
+        Event::Delta(report) => Some(report),
+        _ => None,
+    })?;
     report.envelope.command = words();
     Ok(arguments.write(&report)?)
 }
@@ -114,7 +117,7 @@ impl Arguments {
             }
         }
         if !self.destinations().contains(&Destination::Standard) {
-            let (width, color) = show::terminal();
+            let (width, color) = output::terminal();
             Destination::Standard.write(show::table::delta(report, width, color).as_bytes(), false)?;
         }
         Ok(())

@@ -1,11 +1,10 @@
 //! `stethoscope inspect CKPT`.
 
-use std::time::Instant;
+use stethoscope_core::work::{Event, InspectRequest, Request};
+use stethoscope_show as show;
 
 use super::output::{self, Destination};
-use super::{Failure, Reading, words};
-use crate::inspection::inspect;
-use crate::show;
+use super::{Failure, Reading, progress, words};
 
 /// What `inspect` is asked.
 #[derive(clap::Args)]
@@ -25,17 +24,19 @@ pub struct Arguments {
 /// Reads the headers and shows what they say.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     output::check(arguments.json.as_slice(), arguments.force)?;
-    let start = Instant::now();
-    let model = pollster::block_on(arguments.reading.platform().open(&arguments.checkpoint))?;
-    let mut inspection = inspect(&model);
+    let request = InspectRequest { checkpoint: arguments.checkpoint.clone() };
+    let mut inspection =
+        progress::follow(arguments.reading.platform().run(Request::Inspect(request)), |event| match event {
+            Event::Inspection(inspection) => Some(inspection),
+            _ => None,
+        })?;
     inspection.envelope.command = words();
-    inspection.envelope.seconds = start.elapsed().as_secs_f64();
     if let Some(destination) = &arguments.json {
-        destination.write_json(&inspection, arguments.force)?;
+        destination.write_json(&*inspection, arguments.force)?;
     }
     if arguments.json != Some(Destination::Standard) {
-        let (width, color) = show::terminal();
-        Destination::Standard.write(inspection.table(width, color).as_bytes(), false)?;
+        let (width, color) = output::terminal();
+        Destination::Standard.write(show::inspect::table(&inspection, width, color).as_bytes(), false)?;
     }
     Ok(())
 }

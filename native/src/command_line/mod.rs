@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::platform::{JobError, Platform};
-use crate::show::text::printable;
 use output::OutputError;
+use stethoscope_show::text::printable;
 
 /// Listen to a neural network's checkpoints.
 #[derive(Parser)]

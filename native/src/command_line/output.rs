@@ -175,6 +175,14 @@ fn temporary() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
+/// The columns of the terminal on standard output, 80 where there is none, and whether to use colour there.
+pub fn terminal() -> (usize, bool) {
+    let terminal = console::Term::stdout();
+    let width = terminal.size_checked().map_or(80, |(_, columns)| usize::from(columns));
+    // A table wider than this is no easier to read.
+    (width.clamp(40, 120), console::colors_enabled())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,6 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use stethoscope_core::report::DeltaReport;
 use stethoscope_core::work::Event;
 
 use super::Failure;
@@ -18,12 +17,12 @@ const PATIENCE: Duration = Duration::from_millis(50);
 static FOLLOWING: AtomicBool = AtomicBool::new(false);
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Follows a job to its end and returns its report.
-pub fn follow(job: Job) -> Result<DeltaReport, Failure> {
+/// Follows a job to its end and returns its result, which `result` knows among the events.
+pub fn follow<R>(job: Job, result: impl Fn(Event) -> Option<R>) -> Result<R, Failure> {
     FOLLOWING.store(true, Ordering::SeqCst);
     // Where no handler can be set, Ctrl-C ends the process as it always does.
     let _ = ctrlc::set_handler(interrupt);
-    let result = follow_to_its_end(job);
+    let result = follow_to_its_end(job, result);
     FOLLOWING.store(false, Ordering::SeqCst);
     result
 }
@@ -36,9 +35,9 @@ fn interrupt() {
     }
 }
 
-fn follow_to_its_end(job: Job) -> Result<DeltaReport, Failure> {
+fn follow_to_its_end<R>(job: Job, result: impl Fn(Event) -> Option<R>) -> Result<R, Failure> {
     let bar = bar();
-    let mut report = None;
+    let mut found = None;
     loop {
         if INTERRUPTED.load(Ordering::SeqCst) {
             bar.finish_and_clear();
@@ -49,15 +48,15 @@ fn follow_to_its_end(job: Job) -> Result<DeltaReport, Failure> {
         match job.events.recv_timeout(PATIENCE) {
             Ok(Event::Planned { bytes, .. }) => bar.set_length(bytes),
             Ok(Event::Progress { bytes_done }) => bar.set_position(bytes_done),
-            // Both are in the report, which is shown whole.
+            // Both are in the result, which is shown whole.
             Ok(Event::Warning(_) | Event::Tensor(_)) | Err(RecvTimeoutError::Timeout) => {}
-            Ok(Event::Delta(done)) => report = Some(*done),
+            Ok(event) => found = result(event).or(found),
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
     bar.finish_and_clear();
     job.finish()?;
-    Ok(report.expect("a job that ends without an error has sent its report"))
+    Ok(found.expect("a job that ends without an error has sent its result"))
 }
 
 /// A bar with speed and time left on standard error; hidden where that is not a terminal.

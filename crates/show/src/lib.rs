@@ -1,0 +1,24 @@
+//! What a person gets to see: tables, figures and pages, drawn from what was measured and from nothing else.
+//!
+//! | for | from | by |
+//! |---|---|---|
+//! | a terminal | [`DeltaReport`](stethoscope_core::report::DeltaReport) | [`table::delta`] |
+//! | a spreadsheet | the same | [`csv::delta`] |
+//! | a paper | the same | [`figures::all`] |
+//! | a browser | the same | [`page::delta`] |
+//! | a terminal or a program | [`Inspection`](stethoscope_core::inspection::Inspection) | [`inspect::table`] |
+//!
+//! Names of tensors, settings and references are a stranger's input. Whatever is shown has gone through
+//! [`text::printable`] (no control characters reach a terminal), and through an escape of the format it is put into.
+
+pub mod csv;
+pub mod figures;
+pub mod inspect;
+pub mod modules;
+pub mod numbers;
+pub mod page;
+pub mod table;
+pub mod text;
+
+#[cfg(test)]
+mod specimens;

@@ -1,0 +1,209 @@
+//! The words around the tables and figures.
+
+use stethoscope_core::report::{CheckpointSummary, DeltaReport, RelativeDefinition};
+
+use super::has_histograms;
+use super::html::{self, shell_line};
+use crate::modules::{
+    SYNTHETIC, bytes_per_second, formula_text, is_identical, is_rounding, is_synthetic, label, setting_value,
+    unpaired_groups,
+};
+use crate::numbers::{bytes, duration, grouped, parameters, percent, plural};
+
+/// Names of unpaired tensors that are listed for each reason.
+const UNPAIRED_AT_MOST: usize = 500;
+
+/// The title, the two sides, the main finding, warnings, and where to find the rest.
+pub(super) fn head(page: &mut String, report: &DeltaReport) {
+    page.push_str("<header>\n<h1>How B differs from A</h1>\n<dl class=\"sides\">\n");
+    for (letter, side) in [("A", &report.a), ("B", &report.b)] {
+        page.push_str(&format!(
+            "<div><dt>{letter}</dt><dd><b>{}</b><br>{}</dd></div>\n",
+            html::text(&side.reference),
+            facts(side)
+        ));
+    }
+    page.push_str("</dl>\n");
+    if report.select != "all" {
+        page.push_str(&format!("<p>Only these were measured: <code>{}</code>.</p>\n", html::text(&report.select)));
+    }
+    page.push_str(&format!("<p class=\"finding\">{}</p>\n", finding(report)));
+    if is_synthetic(&report.a) || is_synthetic(&report.b) {
+        page.push_str(&format!("<p class=\"note\" role=\"note\">{}</p>\n", html::text(SYNTHETIC)));
+    }
+    for warning in &report.envelope.warnings {
+        page.push_str(&format!("<p class=\"note\" role=\"note\"><b>Warning:</b> {}</p>\n", html::text(warning)));
+    }
+    page.push_str("<nav aria-label=\"Sections\"><ul>\n");
+    let sections = [
+        ("modules", "Modules", true),
+        ("figures", "Figures", !report.modules.is_empty()),
+        ("tensors", "Tensors", !report.tensors.is_empty()),
+        ("unpaired", "Not compared", !report.unpaired.is_empty()),
+        ("settings", "Settings", !report.settings.is_empty()),
+        ("meaning", "What the numbers mean", true),
+        ("again", "How to get them again", true),
+    ];
+    for (id, name, _) in sections.iter().filter(|(_, _, exists)| *exists) {
+        page.push_str(&format!("<li><a href=\"#{id}\">{name}</a></li>\n"));
+    }
+    page.push_str("</ul></nav>\n</header>\n");
+}
+
+fn facts(side: &CheckpointSummary) -> String {
+    let layers = u64::from(side.layers);
+    format!(
+        "{}, {layers} layer{}, {} parameters",
+        html::text(&side.family),
+        plural(layers),
+        parameters(side.parameters)
+    )
+}
+
+/// One sentence: which module changed most.
+fn finding(report: &DeltaReport) -> String {
+    if is_identical(report) {
+        return "No element differs: A and B hold the same values in every tensor compared.".to_owned();
+    }
+    let Some(first) = report.modules.iter().find(|module| module.numbers.l2_relative.is_some()) else {
+        return "Nothing was compared.".to_owned();
+    };
+    let name = |role, part| format!("<b>{}</b>", html::text(&label(role, part)));
+    let mut sentence = format!(
+        "Relative to its size, {} changed most: by {}",
+        name(&first.role, &first.part),
+        percent(first.numbers.l2_relative)
+    );
+    if let (Some(layer), true) = (first.peak_layer, first.layers > 1) {
+        sentence.push_str(&format!(", and most of all in layer {layer} ({})", percent(first.peak_l2_relative)));
+    }
+    if is_rounding(&first.numbers) {
+        sentence.push_str(", which is no more than rounding explains");
+    }
+    sentence.push('.');
+    if let Some(second) = report.modules.get(1) {
+        sentence.push_str(&format!(
+            " Next is {} with {}.",
+            name(&second.role, &second.part),
+            percent(second.numbers.l2_relative)
+        ));
+    }
+    // A percentage is not torn from its sign.
+    sentence.replace(" %", "&nbsp;%")
+}
+
+/// What could not be compared, by reason.
+pub(super) fn unpaired(page: &mut String, report: &DeltaReport) {
+    if report.unpaired.is_empty() {
+        return;
+    }
+    page.push_str("<section id=\"unpaired\">\n<h2>Not compared</h2>\n");
+    for group in unpaired_groups(&report.unpaired) {
+        let count = group.tensors.len() as u64;
+        let open = if count <= 12 { " open" } else { "" };
+        page.push_str(&format!(
+            "<details{open}>\n<summary>{} tensor{} {}</summary>\n<ul class=\"names\">\n",
+            grouped(count),
+            plural(count),
+            group.what
+        ));
+        for tensor in group.tensors.iter().take(UNPAIRED_AT_MOST) {
+            let detail =
+                if tensor.detail.is_empty() { String::new() } else { format!(" ({})", html::text(&tensor.detail)) };
+            page.push_str(&format!("<li><code>{}</code>{detail}</li>\n", html::text(&tensor.name)));
+        }
+        let hidden = group.tensors.len().saturating_sub(UNPAIRED_AT_MOST);
+        if hidden > 0 {
+            page.push_str(&format!("<li>and {} more, in the data of this page</li>\n", grouped(hidden as u64)));
+        }
+        page.push_str("</ul>\n</details>\n");
+    }
+    page.push_str("</section>\n");
+}
+
+/// Where configuration, tokenizer and generation settings differ.
+pub(super) fn settings(page: &mut String, report: &DeltaReport) {
+    if report.settings.is_empty() {
+        return;
+    }
+    page.push_str(
+        "<section id=\"settings\">\n<h2>Settings that differ</h2>\n\
+         <div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Settings that differ\">\n<table>\n\
+         <thead><tr><th scope=\"col\">file</th><th scope=\"col\">setting</th><th scope=\"col\">A</th><th scope=\"col\">B</th></tr></thead>\n<tbody>\n",
+    );
+    for setting in &report.settings {
+        let key = if setting.key.is_empty() {
+            "the file as a whole".to_owned()
+        } else {
+            format!("<code>{}</code>", html::text(&setting.key))
+        };
+        let values = match (&setting.a, &setting.b) {
+            (None, None) => "<td colspan=\"2\">not the same bytes</td>".to_owned(),
+            (a, b) => [a, b]
+                .map(|value| format!("<td class=\"value\">{}</td>", html::text(&setting_value(value.as_ref()))))
+                .concat(),
+        };
+        page.push_str(&format!(
+            "<tr><th scope=\"row\">{}</th><td>{key}</td>{values}</tr>\n",
+            html::text(&setting.file)
+        ));
+    }
+    page.push_str("</tbody>\n</table>\n</div>\n</section>\n");
+}
+
+/// What the numbers mean, in sentences.
+pub(super) fn definitions(page: &mut String, report: &DeltaReport) {
+    let formula = formula_text(report.relative_definition);
+    let origin = match report.relative_definition {
+        RelativeDefinition::Script => "the one that made the published figures",
+        RelativeDefinition::Formula => "the formula of the paper",
+    };
+    page.push_str(&format!(
+        "<section id=\"meaning\">\n<h2>What the numbers mean</h2>\n<dl class=\"meaning\">\n\
+         <dt>‖ΔW‖ and ‖ΔW‖ / ‖W‖</dt>\n<dd>A module’s parameters in A are a long list of numbers, and so they are in B. ‖ΔW‖ is the \
+         length of the difference (the root of the sum of squares), and ‖ΔW‖ / ‖W‖ is that length divided by the length of A’s list. \
+         Weights and biases are never added up. Elements that are infinite or not a number on either side are counted and left out.</dd>\n\
+         <dt>RMS Δ</dt>\n<dd>The root of the mean square of the change, per element. Unlike ‖ΔW‖ it does not grow with the size of the \
+         matrix.</dd>\n\
+         <dt>rounding</dt>\n<dd>How much would change if nothing were learned and the same values were stored in these two formats. \
+         It is 0 where both sides are stored alike. A change of no more than 1.5 times this is marked “≈ rounding” and should not be \
+         read as learning.</dd>\n\
+         <dt>1 − cosine</dt>\n<dd>How far the list of numbers turned, whatever its length did: 0 is the same direction, 1 a right angle.</dd>\n\
+         <dt>relative change of single weights</dt>\n<dd>{formula} for every element a of A and b of B, {origin}. Elements that did not \
+         change are left out of the distributions: they would all stand in one bin.</dd>\n\
+         <dt>bimodal</dt>\n<dd>Whether the smoothed distribution of relative changes has two modes with a valley between them. It is judged \
+         layer by layer, never on a pooled histogram, and against a null: the same weights, scaled by the slope that fits the change \
+         best, with Gaussian noise as large as what that leaves, rounded to B’s format. A layer counts as bimodal only if its valley is \
+         deeper than the null’s. There is no p-value, since with millions of elements it would always be 0.</dd>\n\
+         </dl>\n</section>\n"
+    ));
+}
+
+/// What was run, on what, by which engine.
+pub(super) fn reproduce(page: &mut String, report: &DeltaReport) {
+    let envelope = &report.envelope;
+    page.push_str(&format!(
+        "<section id=\"again\">\n<h2>How to get them again</h2>\n<pre class=\"scroll\" tabindex=\"0\"><code>{}</code></pre>\n<dl class=\"facts\">\n",
+        html::text(&shell_line(&envelope.command)),
+    ));
+    let threads = envelope.compute.threads as u64;
+    let speed = bytes_per_second(report).map_or_else(String::new, |rate| format!(", {} per second", bytes(rate)));
+    let mut fact = |name: &str, value: &str| page.push_str(&format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n"));
+    fact("program", &html::text(&envelope.tool));
+    let engine = format!("{} {}", html::text(&envelope.compute.backend), html::text(&envelope.compute.adapter));
+    fact("engine", &format!("{engine}, {threads} thread{}", plural(threads)));
+    fact("read", &format!("{} in {}{speed}", bytes(envelope.bytes_read), duration(envelope.seconds)));
+    fact("selection", &format!("<code>{}</code>", html::text(&report.select)));
+    fact("relative change", formula_text(report.relative_definition));
+    if let Some(seed) = envelope.seed {
+        fact("seed", &seed.to_string());
+    }
+    fact("fingerprint of A", &format!("<code>{}</code>", html::text(&report.a.fingerprint)));
+    fact("fingerprint of B", &format!("<code>{}</code>", html::text(&report.b.fingerprint)));
+    let without = if has_histograms(report) { "" } else { ", without the histograms (they are in --json)" };
+    fact("data", &format!("the report is inside this page as JSON, schema {}{without}", html::text(&envelope.schema)));
+    page.push_str(
+        "</dl>\n<p class=\"small\">A fingerprint is the SHA-256 over all shard headers and the first and last 4 KiB of every \
+         tensor.</p>\n</section>\n",
+    );
+}

@@ -1,0 +1,139 @@
+use std::fs;
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use super::delta;
+use crate::specimens;
+use stethoscope_core::report::DeltaReport;
+
+/// Every specimen that makes a page of its own kind, and its page.
+static PAGES: LazyLock<Vec<(&str, DeltaReport, String)>> = LazyLock::new(|| {
+    let page_of = |(name, report)| {
+        let page = delta(&report).unwrap();
+        (name, report, page)
+    };
+    let alike = ["deep", "by_a_hair", "two_hundred_layers"];
+    specimens::all().into_iter().filter(|(name, _)| !alike.contains(name)).map(page_of).collect()
+});
+
+/// The page as XML. Its void elements are closed and its script and style left out first; everything else is written so that it is
+/// both.
+fn as_xml(page: &str) -> String {
+    let mut xml = page.replacen("<!DOCTYPE html>\n", "", 1);
+    for (start, end) in [("<style>", "</style>"), ("<script>", "</script>"), ("<script type", "</script>")] {
+        let from = xml.find(start).unwrap();
+        let to = from + xml[from..].find(end).unwrap() + end.len();
+        xml.replace_range(from..to, "");
+    }
+    let xml = xml.replace("&nbsp;", "&#160;").replace("<br>", "<br/>").replace("<details open>", "<details open=\"\">");
+    let head_end = xml.find("</head>").unwrap();
+    let head: String =
+        xml[..head_end].lines().map(|line| if line.starts_with("<meta") { "\n" } else { line }).collect();
+    head + &xml[head_end..]
+}
+
+fn embedded(page: &str) -> &str {
+    let (_, after) = page.split_once("<script type=\"application/json\" id=\"report\">").unwrap();
+    after.split_once("</script>").unwrap().0
+}
+
+#[test]
+fn every_page_is_well_formed_with_unique_ids() {
+    for (name, _, page) in PAGES.iter() {
+        let xml = as_xml(page);
+        let document = roxmltree::Document::parse(&xml).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let mut ids: Vec<&str> = document.descendants().filter_map(|node| node.attribute("id")).collect();
+        let count = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "{name}");
+        for link in document.descendants().filter_map(|node| node.attribute("href")) {
+            assert!(ids.contains(&link.trim_start_matches('#')), "{name}: {link}");
+        }
+    }
+}
+
+#[test]
+fn a_page_loads_nothing() {
+    for (name, _, page) in PAGES.iter() {
+        let figures = page.matches("<svg ").count();
+        assert_eq!(page.matches("http://").count(), figures, "{name}: namespaces and nothing else");
+        assert_eq!(page.matches("xmlns=\"http://www.w3.org/2000/svg\"").count(), figures);
+        for forbidden in ["https://", " src=", "@import", "url(", "<link", "<img", "<iframe"] {
+            assert!(!page.contains(forbidden), "{name}: {forbidden}");
+        }
+    }
+}
+
+#[test]
+fn hostile_names_stay_text() {
+    let page = delta(&specimens::hostile()).unwrap();
+    assert!(!page.contains("<script>alert"));
+    assert_eq!(page.matches("<script").count(), 2);
+    assert_eq!(page.matches("</script").count(), 2);
+    let xml = as_xml(&page);
+    let document = roxmltree::Document::parse(&xml).unwrap();
+    let handlers = document
+        .descendants()
+        .flat_map(|node| node.attributes())
+        .filter(|attribute| attribute.name().starts_with("on"));
+    assert_eq!(handlers.count(), 0);
+    let names: Vec<&str> = document
+        .descendants()
+        .filter(|node| node.attribute("scope") == Some("row"))
+        .filter_map(|node| node.text())
+        .collect();
+    assert!(names.contains(&"<script>alert(1)</script>"));
+}
+
+#[test]
+fn the_report_inside_the_page_is_the_report() {
+    for (name, report, page) in PAGES.iter() {
+        let inside: serde_json::Value = serde_json::from_str(embedded(page)).unwrap();
+        let outside: serde_json::Value = serde_json::from_str(&serde_json::to_string(report).unwrap()).unwrap();
+        assert!(inside == outside, "{name}");
+    }
+}
+
+#[test]
+fn a_report_of_very_many_tensors_makes_a_page_that_still_opens() {
+    let mut report = specimens::single_layer();
+    let tensor = report.tensors[0].clone();
+    report.tensors.extend((0..5000_u32).map(|expert| {
+        let mut tensor = tensor.clone();
+        tensor.site.expert = Some(expert);
+        tensor
+    }));
+    let page = delta(&report).unwrap();
+    assert!(page.len() < 8 << 20);
+    assert!(page.contains("3,003 more are in the data of this page"));
+    let inside: DeltaReport = serde_json::from_str(embedded(&page)).unwrap();
+    assert_eq!(inside.tensors.len(), report.tensors.len());
+    assert!(inside.tensors.iter().all(|tensor| tensor.relative.is_none()));
+}
+
+#[test]
+fn synthetic_checkpoints_are_called_so() {
+    assert!(delta(&specimens::single_layer()).unwrap().contains("is synthetic"));
+    assert!(!delta(&specimens::qwen2_like()).unwrap().contains("is synthetic"));
+}
+
+#[test]
+fn nothing_in_common_is_said_in_words() {
+    let mut report = specimens::qwen2_like();
+    (report.modules, report.tensors) = (Vec::new(), Vec::new());
+    let page = delta(&report).unwrap();
+    assert!(page.contains("Nothing was compared"));
+    roxmltree::Document::parse(&as_xml(&page)).unwrap();
+}
+
+/// With `STETHOSCOPE_PICTURES=DIR` the pages stay in DIR, for a person to look at.
+#[test]
+fn pages_of_every_report_can_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = std::env::var_os("STETHOSCOPE_PICTURES").map_or_else(|| folder.path().to_owned(), PathBuf::from);
+    fs::create_dir_all(&dir).unwrap();
+    for (name, _, page) in PAGES.iter() {
+        fs::write(dir.join(format!("{name}.html")), page).unwrap();
+    }
+}
