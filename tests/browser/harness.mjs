@@ -101,7 +101,9 @@ class Page {
 
   // Drops files and folders of this machine, as the system's file manager does.
   async drop(side, ...paths) {
-    const box = await this.tab.locator(`#side-${side}`).boundingBox();
+    const slot = this.tab.locator(`#side-${side}`);
+    await slot.scrollIntoViewIfNeeded();
+    const box = await slot.boundingBox();
     const place = { x: box.x + box.width / 2, y: box.y + 20 };
     this.devtools ??= await this.tab.context().newCDPSession(this.tab);
     const data = { items: [], files: paths, dragOperationsMask: 1 };
@@ -127,7 +129,11 @@ class Page {
   async report() {
     const run = await this.run();
     assert.equal(run.status, "done", run.error);
-    return run.report;
+    return JSON.parse(await this.write("json"));
+  }
+
+  write(format) {
+    return this.tab.evaluate((format) => window.stethoscope.ask("write", { format }), format);
   }
 
   // All that a person can read.

@@ -1,5 +1,8 @@
 // Runs every test of the page; `cargo xtask test` starts this.
 import { runAll } from "./harness.mjs";
+import "./bad_input.mjs";
 import "./delta.mjs";
+import "./pictures.mjs";
+import "./runs.mjs";
 
 process.exitCode = (await runAll()) ? 0 : 1;

@@ -51,20 +51,16 @@ const list = async (folder) => {
 // What was chosen in a dialogue: files, or the files of one folder.
 export const fromInput = (chosen) => {
   const dropped = nothing();
-  const names = new Set();
   for (const file of [...chosen].slice(0, FILES_AT_MOST)) {
     const path = file.webkitRelativePath || file.name;
-    if (path.split("/").slice(1, -1).some((folder) => folder.startsWith("."))) continue;
-    names.add(path.split("/")[0]);
+    const [name, ...inner] = path.split("/");
+    if (inner.slice(0, -1).some((folder) => folder.startsWith("."))) continue;
+    // Two files of one name are two things; the files of one folder are one.
+    if (inner.length === 0 || !dropped.names.includes(name)) dropped.names.push(name);
     add(file, path, dropped);
   }
-  dropped.names = file_names(chosen, names);
   return dropped;
 };
-
-// Two files of one name are two things; the files of one folder are one.
-const file_names = (chosen, names) =>
-  [...chosen].some((file) => file.webkitRelativePath) ? [...names] : [...chosen].map((file) => file.name);
 
 const add = (file, path, dropped) => {
   dropped.paths.push(path);

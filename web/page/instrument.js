@@ -1,14 +1,14 @@
-// The page's end of the worker: questions with answers, and events in between.
+// The page's end of the worker: questions with answers, and how far it is in between.
 
 export class Instrument {
   #worker;
   #waiting = new Map();
   #number = 0;
-  #onEvent;
+  #onProgress;
   #onBroken;
 
-  constructor({ onEvent, onBroken }) {
-    this.#onEvent = onEvent;
+  constructor({ onProgress, onBroken }) {
+    this.#onProgress = onProgress;
     this.#onBroken = onBroken;
     this.#start();
   }
@@ -31,8 +31,8 @@ export class Instrument {
     });
   }
 
-  #take({ number, result, error, event, broken }) {
-    if (event) return this.#onEvent(event);
+  #take({ number, result, error, progress, broken }) {
+    if (progress) return this.#onProgress(progress);
     if (broken) return this.#break(broken);
     const { resolve, reject } = this.#waiting.get(number) ?? {};
     this.#waiting.delete(number);

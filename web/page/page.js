@@ -1,36 +1,44 @@
-// The page: asks the instrument, and shows what it says. What is said, and in which words, the instrument decides.
+// The page: asks the instrument, and shows what it says. What it says, and in which words, the instrument decides.
 import { fromDrop, fromInput } from "./files.js";
 import { Instrument } from "./instrument.js";
 
 const element = (id) => document.getElementById(id);
+const make = (name, properties) => Object.assign(document.createElement(name), properties);
 const SIDES = ["a", "b"];
 
-// All that the page knows. Tests read it.
+// All that the page knows.
 const state = {
   sides: Object.fromEntries(SIDES.map((side) => [side, { status: "empty" }])),
   run: { status: "idle" },
   broken: null,
 };
 
-const instrument = new Instrument({ onEvent: take, onBroken: recover });
+const instrument = new Instrument({ onProgress: advance, onBroken: recover });
 
 // ── the two sides ──
 
+// What was dropped, for an instrument that has to start again.
 const given = {};
+// What was dropped last counts, whichever answer comes last.
 const turns = { a: 0, b: 0 };
 
-const give = async (side, dropped) => {
+const give = async (side, dropping) => {
+  const turn = ++turns[side];
+  state.sides[side] = { status: "reading" };
+  showSide(side);
+  const dropped = await dropping;
+  if (turn !== turns[side]) return;
   given[side] = dropped;
   await instrument.ask("hold", { side, ...dropped });
   await look(side, `dropped:${side}`);
 };
 
 const look = async (side, reference) => {
-  // What was dropped last counts, whichever answer comes last.
   const turn = ++turns[side];
   const set = (values) => {
-    if (turn === turns[side]) state.sides[side] = { reference, ...values };
-    show();
+    if (turn !== turns[side]) return;
+    state.sides[side] = { reference, ...values };
+    showSide(side);
   };
   set({ status: "reading" });
   try {
@@ -42,8 +50,9 @@ const look = async (side, reference) => {
 
 const forget = (side) => {
   turns[side] += 1;
+  delete given[side];
   state.sides[side] = { status: "empty" };
-  show();
+  showSide(side);
 };
 
 const demo = () => Promise.all([look("a", "demo:base"), look("b", "demo:reasoner")]);
@@ -61,90 +70,142 @@ const request = () => ({
 });
 
 const run = async () => {
-  if (state.run.status === "running") return instrument.ask("run", { request: request() });
-  state.run = { status: "running", started: performance.now(), bytes: 0, bytesDone: 0, warnings: [] };
-  show();
+  const asked = instrument.ask("run", { request: request() });
+  // A second one is refused, and changes nothing for the first.
+  if (state.run.status === "running") return asked;
+  setRun({ status: "running", fraction: 0, line: "reading headers …" });
   try {
-    const finished = await instrument.ask("run", { request: request() });
-    state.run = finished
-      ? { status: "done", json: finished.json, report: JSON.parse(finished.json) }
-      : { status: "stopped" };
+    const part = await asked;
+    setRun(part === undefined ? { status: "stopped" } : { status: "done" });
+    if (part !== undefined) showReport(part);
   } catch (error) {
-    state.run = { status: "failed", error: error.message };
+    setRun({ status: "failed", error: error.message });
   }
-  show();
 };
 
 const cancel = () => instrument.ask("cancel");
 
-function take(event) {
-  if (state.run.status !== "running") return;
-  if (event.planned) state.run.bytes = event.planned.bytes;
-  if (event.progress) state.run.bytesDone = event.progress.bytes_done;
-  if (event.warning) state.run.warnings.push(event.warning);
-  show();
+function advance({ fraction, line }) {
+  if (state.run.status === "running") setRun({ status: "running", fraction, line });
 }
 
 // The instrument failed and was replaced; the new one knows nothing of what was dropped.
 async function recover(message) {
   state.broken = message;
+  element("broken").hidden = false;
+  element("broken").textContent =
+    `The program failed and was started again: ${message}. That is a mistake in it, not yours; a run that was under way is lost.`;
   for (const [side, dropped] of Object.entries(given)) await instrument.ask("hold", { side, ...dropped });
-  show();
 }
 
-const save = () => {
-  const blob = new Blob([state.run.json], { type: "application/json" });
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: "delta.json" });
+const FILES = {
+  json: ["delta.json", "application/json"],
+  csv: ["delta.csv", "text/csv"],
+  page: ["delta.html", "text/html"],
+};
+
+const save = async (format) => {
+  const [download, type] = FILES[format];
+  const blob = new Blob([await instrument.ask("write", { format })], { type });
+  const link = make("a", { href: URL.createObjectURL(blob), download });
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 };
 
 // ── what is seen ──
 
-function show() {
-  for (const side of SIDES) {
-    const { status, holding, error } = state.sides[side];
-    const zone = element(`side-${side}`);
-    zone.dataset.status = status;
-    const said = { empty: "nothing yet", reading: "reading …", error, ready: holding?.reference };
-    zone.querySelector(".holds").textContent = said[status];
+const SAID_OF_RUN = { idle: "", running: "Running.", done: "Done.", stopped: "Cancelled.", failed: "" };
+
+function setRun(run) {
+  const isNews = run.status !== state.run.status;
+  state.run = run;
+  element("going").hidden = run.status !== "running";
+  element("bar").value = run.fraction ?? 0;
+  element("line").textContent = run.line ?? "";
+  if (!isNews) return;
+  element("status").textContent = SAID_OF_RUN[run.status];
+  element("failure").hidden = run.status !== "failed";
+  element("failure").textContent = run.error ?? "";
+  if (run.status === "running") element("outcome").hidden = true;
+  showActions();
+}
+
+function showSide(side) {
+  const { status, holding, error } = state.sides[side];
+  const slot = element(`side-${side}`);
+  slot.dataset.status = status;
+  const holds = slot.querySelector(".holds");
+  if (status === "empty") holds.replaceChildren(make("p", { textContent: "Drop a model’s folder here, or its .safetensors files." }));
+  if (status === "reading") holds.replaceChildren(make("p", { textContent: "Reading …" }));
+  if (status === "error") holds.replaceChildren(make("p", { className: "error", textContent: error }));
+  if (status === "ready") {
+    const name = make("p", {});
+    name.append(make("b", { textContent: holding.reference }));
+    holds.replaceChildren(name, make("p", { className: "facts", textContent: holding.facts }));
+    if (holding.oddities.length > 0) {
+      const list = make("ul", { className: "small" });
+      list.append(...holding.oddities.map((textContent) => make("li", { textContent })));
+      holds.append(list);
+    }
   }
-  element("run").disabled = state.run.status === "running" || SIDES.some((side) => state.sides[side].status !== "ready");
-  element("cancel").disabled = state.run.status !== "running";
-  element("status").textContent = state.run.error ?? state.run.status;
-  element("save").hidden = state.run.status !== "done";
+  showActions();
+}
+
+function showActions() {
+  const isRunning = state.run.status === "running";
+  const missing = SIDES.filter((side) => state.sides[side].status !== "ready");
+  element("run").disabled = isRunning || missing.length > 0;
+  element("cancel").disabled = !isRunning;
+  const letters = missing.map((side) => side.toUpperCase()).join(" and ");
+  const stopped = state.run.status === "stopped" ? "Cancelled." : "";
+  element("hint").textContent = missing.length > 0 ? `A checkpoint is missing on ${letters}.` : stopped;
+}
+
+// Every word of a stranger in it was escaped where it was written, and the page's policy lets no script of it run.
+function showReport(part) {
+  element("report").innerHTML = part;
+  makeSortable(element("report"));
+  element("outcome").hidden = false;
 }
 
 // ── what is done ──
 
 for (const side of SIDES) {
-  const zone = element(`side-${side}`);
-  zone.addEventListener("dragover", () => zone.classList.add("over"));
-  for (const end of ["dragleave", "drop"]) zone.addEventListener(end, () => zone.classList.remove("over"));
-  zone.addEventListener("drop", async (event) => give(side, await fromDrop(event.dataTransfer)));
-  for (const input of zone.querySelectorAll("input[type=file]")) {
+  const slot = element(`side-${side}`);
+  slot.addEventListener("dragover", () => slot.classList.add("over"));
+  slot.addEventListener("dragleave", (event) => slot.contains(event.relatedTarget) || slot.classList.remove("over"));
+  slot.addEventListener("drop", (event) => {
+    slot.classList.remove("over");
+    give(side, fromDrop(event.dataTransfer));
+  });
+  for (const input of slot.querySelectorAll("input[type=file]")) {
     input.addEventListener("change", () => {
       if (input.files.length > 0) give(side, fromInput(input.files));
       // So that choosing the same again counts.
       input.value = "";
     });
   }
+  showSide(side);
 }
-// A file dropped beside the zones must not replace the page.
+// A file dropped beside the slots must not replace the page.
 for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
 element("request").addEventListener("submit", (event) => {
   event.preventDefault();
-  run();
+  if (!element("run").disabled) run();
 });
 element("cancel").addEventListener("click", cancel);
 element("demo").addEventListener("click", demo);
-element("save").addEventListener("click", save);
+for (const button of document.querySelectorAll("[data-format]")) {
+  button.addEventListener("click", () => save(button.dataset.format));
+}
 
+// For tests, and for whoever opens the console.
 window.stethoscope = {
-  state: () => JSON.parse(JSON.stringify(state)),
+  state: () => structuredClone(state),
+  ask: (what, question) => instrument.ask(what, question),
+  give,
+  look,
+  forget,
   run,
   cancel,
-  forget,
-  memory: () => instrument.ask("memory"),
 };
-show();

@@ -14,11 +14,11 @@ const answers = {
     (await instrument).hold(side, names, paths, files, unreadable),
   look: async ({ reference }) => JSON.parse(await (await instrument).look(reference)),
   run: async ({ request }) => {
-    const tell = (event) => postMessage({ event: JSON.parse(event) });
-    const finished = await (await instrument).run(JSON.stringify(request), tell);
-    return finished && { json: finished.json };
+    const tell = (fraction, line) => postMessage({ progress: { fraction, line } });
+    return (await instrument).run(JSON.stringify(request), tell);
   },
   cancel: async () => (await instrument).cancel(),
+  write: async ({ format }) => (await instrument).write(format),
   memory: async () => (await loading).memory.buffer.byteLength,
 };
 

@@ -15,4 +15,5 @@ pub mod engine;
 pub mod entry;
 pub mod js_bytes;
 pub mod platform;
+pub mod progress;
 pub mod turn;

@@ -2,13 +2,12 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::rc::Rc;
 
 use js_sys::Date;
-use serde::Serialize;
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
 use stethoscope_core::delta::{DeltaError, delta};
+use stethoscope_core::inspection::inspect;
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::model::Model;
 use stethoscope_core::report::RelativeDefinition;
@@ -40,6 +39,9 @@ pub enum JobError {
     /// The delta could not be measured.
     #[error(transparent)]
     Delta(#[from] DeltaError),
+    /// Nobody listens any more.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
     /// There is nothing of this name.
     #[error("there is nothing to measure as {reference}; drop a checkpoint there first")]
     Missing {
@@ -62,49 +64,10 @@ pub enum JobError {
     },
 }
 
-/// What a checkpoint is, for the one who dropped it.
-#[derive(Clone, Debug, Serialize)]
-pub struct Holding {
-    /// What a person calls it.
-    pub reference: String,
-    /// Shards.
-    pub shards: usize,
-    /// Their bytes.
-    pub bytes: u64,
-    /// The model's family.
-    pub family: String,
-    /// Its blocks.
-    pub layers: u32,
-    /// Its parameters.
-    pub parameters: u64,
-    /// Its tensors.
-    pub tensors: usize,
-    /// What is odd about it.
-    pub notes: Vec<String>,
-}
-
 impl Platform {
     /// Keeps what was dropped under a name, instead of what was there before.
     pub fn hold(&self, name: &str, dropped: Dropped) {
         self.dropped.borrow_mut().insert(format!("{DROPPED}{name}"), Rc::new(dropped));
-    }
-
-    /// Reads the headers of a checkpoint and says what it is.
-    pub async fn look(&self, reference: &str) -> Result<Holding, JobError> {
-        let model = self.open(reference).await?;
-        let checkpoint = &model.checkpoint;
-        let mut notes = model.notes.clone();
-        notes.extend(self.same_files(reference));
-        Ok(Holding {
-            reference: checkpoint.reference.clone(),
-            shards: checkpoint.sources.len(),
-            bytes: checkpoint.sources.iter().map(|source| source.length()).sum(),
-            family: model.family().to_owned(),
-            layers: model.layers(),
-            parameters: checkpoint.parameters(),
-            tensors: checkpoint.tensors.len(),
-            notes,
-        })
     }
 
     /// Runs a request, telling `observe` as it goes; dropping what this returns stops it.
@@ -121,7 +84,14 @@ impl Platform {
                 let mut report = delta(&a, &b, &request, &mut compute, observe).await?;
                 report.envelope.seconds = (Date::now() - start) / 1e3;
                 report.envelope.command = command_line(&request, &report.a.reference, &report.b.reference);
-                Ok(observe(Event::Delta(Box::new(report))).await.map_err(DeltaError::from)?)
+                Ok(observe(Event::Delta(Box::new(report))).await?)
+            }
+            Request::Inspect(request) => {
+                let start = Date::now();
+                let mut inspection = inspect(&self.open(&request.checkpoint).await?);
+                inspection.oddities.extend(self.same_files(&request.checkpoint));
+                inspection.envelope.seconds = (Date::now() - start) / 1e3;
+                Ok(observe(Event::Inspection(Box::new(inspection))).await?)
             }
         }
     }
@@ -173,15 +143,4 @@ fn command_line(request: &DeltaRequest, a: &str, b: &str) -> Vec<String> {
         words.push("--norms-only".to_owned());
     }
     words
-}
-
-/// An error as one line, with what was behind it.
-pub fn message(error: &dyn Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        message.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    message
 }

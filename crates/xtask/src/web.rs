@@ -54,16 +54,20 @@ pub fn build(out: &Path) -> anyhow::Result<()> {
     fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
     let bundle = ["run", "--locked", "--quiet", "--package", "stethoscope-bundle", "--"];
     run_command(cargo(bundle).args([&named, out]))?;
-    copy(&root().join("index.html"), out)?;
+    copy(&root().join("index.html"), &out.join("index.html"))?;
+    // The report looks and works as in the page that the command line writes.
+    let report = root().join("crates/show/src/page");
+    copy(&report.join("style.css"), &out.join("report.css"))?;
+    copy(&report.join("sorting.js"), &out.join("sorting.js"))?;
     for entry in fs::read_dir(root().join("web/page")).context("listing web/page")? {
-        copy(&entry?.path(), out)?;
+        let path = entry?.path();
+        copy(&path, &out.join(path.file_name().unwrap_or_default()))?;
     }
     Ok(())
 }
 
-fn copy(file: &Path, folder: &Path) -> anyhow::Result<()> {
-    let name = file.file_name().unwrap_or_default();
-    fs::copy(file, folder.join(name)).with_context(|| format!("copying {}", file.display()))?;
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
     Ok(())
 }
 
