@@ -36,6 +36,7 @@ pub mod random;
 pub mod region;
 pub mod report;
 pub mod selection;
+pub mod selector;
 pub mod settings;
 pub mod shard_header;
 pub mod shard_index;
