@@ -1,25 +1,13 @@
-// A browser with the page in it, and tests that run one after the other.
+// Tests that run one after the other, each with a page of its own.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { chromium } from "playwright-core";
+import { Page, given, startBrowser } from "./browser.mjs";
 
-// Given by `cargo xtask test`.
-const given = (name) => process.env[name] ?? assert.fail(`${name} is not set; run the tests with \`cargo xtask test\``);
-const ADDRESS = given("STETHOSCOPE_PAGE");
 const BINARY = given("STETHOSCOPE_BINARY");
-export const PICTURES = given("STETHOSCOPE_PICTURES");
 export const DATA = new URL("../data/", import.meta.url).pathname;
-
-// With fewer of these the software adapter loses its device on the first frame.
-const FLAGS = [
-  "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-  "--disable-sync", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan",
-  "--use-vulkan=swiftshader", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist",
-  "--enable-precise-memory-info",
-];
 
 const TIME_LIMIT = 60_000;
 const tests = [];
@@ -28,8 +16,7 @@ const tests = [];
 export const test = (name, body, options = {}) => tests.push({ name, body, options });
 
 export const runAll = async () => {
-  mkdirSync(PICTURES, { recursive: true });
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS });
+  const browser = await startBrowser();
   const chosen = tests.filter(({ name }) => name.includes(process.env.STETHOSCOPE_TEST ?? ""));
   const failed = [];
   for (const { name, body, options } of chosen) {
@@ -64,87 +51,6 @@ const runOne = async (browser, body, { viewport, colorScheme, timeLimit = TIME_L
     rmSync(folder, { recursive: true });
   }
 };
-
-// The page, as a person and as a test has hold of it.
-class Page {
-  complaints = [];
-
-  static async open(context) {
-    const page = new Page();
-    page.tab = await context.newPage();
-    const complain = (text) => page.complaints.push(text);
-    page.tab.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) complain(`${message.type()}: ${message.text()}`);
-    });
-    page.tab.on("pageerror", (error) => complain(String(error)));
-    page.tab.on("request", (request) => {
-      if (!request.url().startsWith(ADDRESS) && !/^(blob|data):/.test(request.url())) complain(`fetched ${request.url()}`);
-    });
-    await page.tab.goto(ADDRESS);
-    await page.tab.waitForFunction(() => window.stethoscope);
-    return page;
-  }
-
-  state() {
-    return this.tab.evaluate(() => window.stethoscope.state());
-  }
-
-  // Waits until the state is such, and returns it.
-  async until(isSo, what) {
-    for (const started = performance.now(); performance.now() - started < TIME_LIMIT / 2; ) {
-      const state = await this.state();
-      if (isSo(state)) return state;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-    assert.fail(`${what} did not come: ${JSON.stringify(await this.state()).slice(0, 2000)}`);
-  }
-
-  // Drops files and folders of this machine, as the system's file manager does.
-  async drop(side, ...paths) {
-    const slot = this.tab.locator(`#side-${side}`);
-    await slot.scrollIntoViewIfNeeded();
-    const box = await slot.boundingBox();
-    const place = { x: box.x + box.width / 2, y: box.y + 20 };
-    this.devtools ??= await this.tab.context().newCDPSession(this.tab);
-    const data = { items: [], files: paths, dragOperationsMask: 1 };
-    for (const type of ["dragEnter", "dragOver", "drop"]) {
-      await this.devtools.send("Input.dispatchDragEvent", { type, ...place, data });
-    }
-  }
-
-  // Drops, and waits for what the page says to it.
-  async give(side, ...paths) {
-    await this.tab.evaluate((side) => window.stethoscope.forget(side), side);
-    await this.drop(side, ...paths);
-    const state = await this.until(({ sides }) => ["ready", "error"].includes(sides[side].status), "an answer to a drop");
-    return state.sides[side];
-  }
-
-  async run() {
-    await this.tab.locator("#run").click();
-    const state = await this.until(({ run }) => run.status !== "running" && run.status !== "idle", "the end of a run");
-    return state.run;
-  }
-
-  async report() {
-    const run = await this.run();
-    assert.equal(run.status, "done", run.error);
-    return JSON.parse(await this.write("json"));
-  }
-
-  write(format) {
-    return this.tab.evaluate((format) => window.stethoscope.ask("write", { format }), format);
-  }
-
-  // All that a person can read.
-  text() {
-    return this.tab.locator("body").innerText();
-  }
-
-  picture(name) {
-    return this.tab.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
-  }
-}
 
 // ── what is compared with ──
 

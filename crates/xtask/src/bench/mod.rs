@@ -6,6 +6,7 @@
 mod machine;
 mod measure;
 mod peers;
+mod web;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -28,6 +29,8 @@ pub enum Benchmark {
     Delta(DeltaArguments),
     /// From the start of `inspect` to its first line, on a checkpoint of many shards.
     Inspect(InspectArguments),
+    /// The page in a browser: its size, its memory, and how fast it goes through a pair of files.
+    Web(WebArguments),
 }
 
 #[derive(Args)]
@@ -70,12 +73,18 @@ pub struct InspectArguments {
     shards: usize,
 }
 
+#[derive(Args)]
+pub struct WebArguments {
+    #[command(flatten)]
+    common: Common,
+}
+
 /// Runs one benchmark.
 pub fn run(benchmark: &Benchmark) -> anyhow::Result<()> {
-    let binary = build()?;
     let (name, common, result) = match benchmark {
-        Benchmark::Delta(arguments) => ("delta", &arguments.common, delta(arguments, &binary)?),
-        Benchmark::Inspect(arguments) => ("inspect", &arguments.common, inspect(arguments, &binary)?),
+        Benchmark::Delta(arguments) => ("delta", &arguments.common, delta(arguments, &build()?)?),
+        Benchmark::Inspect(arguments) => ("inspect", &arguments.common, inspect(arguments, &build()?)?),
+        Benchmark::Web(arguments) => ("web", &arguments.common, web::measure(&build()?, &arguments.common)?),
     };
     let machine = Machine::this()?;
     let mut report = json!({
