@@ -9,14 +9,16 @@ use std::time::Instant;
 
 use stethoscope_core::anatomy::{Anatomy, AnatomyError};
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
+use stethoscope_core::compute::Preference;
 use stethoscope_core::delta::{DeltaError, delta};
 use stethoscope_core::inspection::inspect;
 use stethoscope_core::model::Model;
 use stethoscope_core::pairing::PairingError;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, Request};
+use stethoscope_gpu::GpuError;
 
-use crate::engine::ThreadedCompute;
+use crate::engine;
 use crate::files::{OpenError, OpenOptions, open_reference};
 
 /// Events that may wait for whoever listens.
@@ -27,7 +29,9 @@ const EVENTS_WAITING: usize = 256;
 pub struct Platform {
     /// Map files into memory; else read them with positioned reads.
     pub mmap: bool,
-    /// Threads that compute.
+    /// Which engine computes.
+    pub compute: Preference,
+    /// Threads that compute on the CPU.
     pub threads: usize,
     /// A family table of the person's own.
     pub anatomy: Option<PathBuf>,
@@ -35,7 +39,8 @@ pub struct Platform {
 
 impl Default for Platform {
     fn default() -> Self {
-        Self { mmap: true, threads: thread::available_parallelism().map_or(1, usize::from), anatomy: None }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self { mmap: true, compute: Preference::Auto, threads, anatomy: None }
     }
 }
 
@@ -59,6 +64,9 @@ pub enum JobError {
     /// The family table cannot be used.
     #[error(transparent)]
     Anatomy(#[from] AnatomyError),
+    /// The GPU that was asked for cannot be used.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
     /// The delta could not be measured.
     #[error(transparent)]
     Delta(#[from] DeltaError),
@@ -70,7 +78,11 @@ pub enum JobError {
 impl JobError {
     /// Whether what was asked was wrong, rather than what was found.
     pub const fn is_misuse(&self) -> bool {
-        matches!(self, Self::Delta(DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. })))
+        match self {
+            Self::Delta(DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. })) => true,
+            Self::Gpu(error) => error.is_misuse(),
+            _ => false,
+        }
     }
 }
 
@@ -110,8 +122,8 @@ impl Platform {
             Request::Delta(request) => {
                 let start = Instant::now();
                 let (a, b) = (self.open(&request.a).await?, self.open(&request.b).await?);
-                let mut compute = ThreadedCompute::new(self.threads);
-                let mut report = delta(&a, &b, &request, &mut compute, observe).await?;
+                let mut compute = engine::choose(self.compute, self.threads).await?;
+                let mut report = delta(&a, &b, &request, &mut *compute, observe).await?;
                 report.envelope.seconds = start.elapsed().as_secs_f64();
                 Ok(observe(Event::Delta(Box::new(report))).await?)
             }

@@ -1,6 +1,8 @@
 //! The command line: what can be asked, and how the answer leaves.
 
 mod ceiling;
+mod computing;
+mod conformance;
 mod delta;
 mod inspect;
 mod output;
@@ -35,6 +37,9 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Which modules of B changed from A, how much and in what way.
     Delta(delta::Arguments),
+    /// Check that an engine of this machine computes what it should.
+    #[command(hide = true)]
+    Conformance(conformance::Arguments),
     /// Sum the bytes that delta would read as 64-bit integers, and print how long it took: the ceiling for benchmarks.
     #[command(hide = true)]
     Ceiling(ceiling::Arguments),
@@ -66,6 +71,8 @@ enum Failure {
     Output(#[from] OutputError),
     #[error("stopped before the end; nothing was written")]
     Interrupted,
+    #[error("this engine is not to be trusted: {0}")]
+    Nonconforming(String),
 }
 
 impl From<JobError> for Failure {
@@ -80,7 +87,7 @@ impl Failure {
         match self {
             Self::Job(error) if error.is_misuse() => 2,
             Self::Output(error) if error.is_misuse() => 2,
-            Self::Job(_) | Self::Output(_) => 1,
+            Self::Job(_) | Self::Output(_) | Self::Nonconforming(_) => 1,
             Self::Interrupted => 130,
         }
     }
@@ -92,6 +99,7 @@ pub fn run() -> ExitCode {
     let result = match command {
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Delta(arguments) => delta::run(&arguments),
+        Command::Conformance(arguments) => conformance::run(&arguments),
         Command::Ceiling(arguments) => ceiling::run(&arguments),
     };
     match result {
