@@ -2,6 +2,7 @@
 import { runAll } from "./harness.mjs";
 import "./bad_input.mjs";
 import "./delta.mjs";
+import "./engines.mjs";
 import "./pictures.mjs";
 import "./runs.mjs";
 

@@ -70,7 +70,7 @@ const request = () => ({
 });
 
 const run = async () => {
-  const asked = instrument.ask("run", { request: request() });
+  const asked = instrument.ask("run", { request: request(), engine: element("engine").value });
   // A second one is refused, and changes nothing for the first.
   if (state.run.status === "running") return asked;
   setRun({ status: "running", fraction: 0, line: "reading headers …" });
@@ -198,6 +198,10 @@ element("demo").addEventListener("click", demo);
 for (const button of document.querySelectorAll("[data-format]")) {
   button.addEventListener("click", () => save(button.dataset.format));
 }
+
+instrument.ask("outlook").then((sentence) => {
+  element("outlook").textContent = sentence;
+});
 
 // For tests, and for whoever opens the console.
 window.stethoscope = {

@@ -13,9 +13,11 @@ const answers = {
   hold: async ({ side, names, paths, files, unreadable }) =>
     (await instrument).hold(side, names, paths, files, unreadable),
   look: async ({ reference }) => JSON.parse(await (await instrument).look(reference)),
-  run: async ({ request }) => {
+  outlook: async () => (await instrument).outlook(),
+  conformance: async ({ engine }) => JSON.parse(await (await instrument).conformance(engine)),
+  run: async ({ request, engine }) => {
     const tell = (fraction, line) => postMessage({ progress: { fraction, line } });
-    return (await instrument).run(JSON.stringify(request), tell);
+    return (await instrument).run(JSON.stringify(request), engine, tell);
   },
   cancel: async () => (await instrument).cancel(),
   write: async ({ format }) => (await instrument).write(format),

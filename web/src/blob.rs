@@ -6,11 +6,10 @@ use std::sync::Arc;
 use js_sys::{ArrayBuffer, Uint8Array};
 use send_wrapper::SendWrapper;
 use stethoscope_core::source::{Block, ByteSource, ReadError, ReadFuture};
+use stethoscope_gpu::JsBytes;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DomException, File};
-
-use crate::js_bytes::JsBytes;
 
 /// A slice costs a message to the browser's own process and back: so many bytes make that cheap, and stall nobody.
 const READ_SIZE: u64 = 8 << 20;

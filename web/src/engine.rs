@@ -1,15 +1,92 @@
-//! The engine that every browser has: WebAssembly's vectors, on the worker's one thread.
+//! The engines of a browser: WebAssembly's vectors on the worker's one thread, which every browser has, and the GPU through
+//! WebGPU, which some have.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
 
-use stethoscope_core::compute::{Compute, Outcome, Task, Worker};
+use js_sys::Reflect;
+use stethoscope_core::compute::{Compute, Outcome, Preference, Task, Worker};
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::report::ComputeInfo;
+use stethoscope_gpu::{AutoCompute, Gpu, GpuCompute, GpuError, Opening, list_adapters};
+use stethoscope_show::text::printable;
 use wasm_bindgen::JsValue;
+use wasm_bindgen_futures::spawn_local;
 
 use crate::turn::Turns;
+
+/// An engine cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The GPU that was asked for cannot be used.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
+    /// The browser cannot do what every browser should.
+    #[error("this browser has no message channels: {said}")]
+    Channels {
+        /// What it said.
+        said: String,
+    },
+}
+
+/// The engine that a person wants.
+///
+/// # Errors
+/// If a GPU was asked for, and cannot be used.
+pub async fn choose(preference: Preference) -> Result<Box<dyn Compute>, EngineError> {
+    let cpu = Box::new(ThreadCompute::new(best_set())?);
+    Ok(match preference {
+        Preference::Cpu => cpu,
+        Preference::Gpu(index) => Box::new(GpuCompute::new(Gpu::open(index).await?, cpu)),
+        Preference::Auto => Box::new(AutoCompute::new(cpu, open_aside())),
+    })
+}
+
+/// What will compute if nobody chooses, and why, as a sentence.
+pub async fn outlook() -> String {
+    let cpu = best_set().name();
+    if !has_webgpu() {
+        return format!("This browser has no WebGPU: {cpu} computes, on one thread, which is slower.");
+    }
+    let adapters = list_adapters().await;
+    match adapters.iter().find(|adapter| !adapter.is_software()) {
+        Some(adapter) => {
+            format!("{} computes where it proves faster than {cpu} on one thread.", printable(&adapter.name))
+        }
+        None if adapters.is_empty() => {
+            format!("WebGPU finds no GPU here: {cpu} computes, on one thread, which is slower.")
+        }
+        None => format!("WebGPU has only a software adapter here: {cpu} computes, on one thread, which is slower."),
+    }
+}
+
+fn has_webgpu() -> bool {
+    let navigator = Reflect::get(&js_sys::global(), &"navigator".into()).unwrap_or(JsValue::UNDEFINED);
+    Reflect::get(&navigator, &"gpu".into()).is_ok_and(|gpu| !gpu.is_undefined() && !gpu.is_null())
+}
+
+fn best_set() -> InstructionSet {
+    InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable)
+}
+
+/// Opens a GPU beside the work when it is first asked for.
+fn open_aside() -> impl FnMut() -> Opening {
+    let opened: Rc<RefCell<Option<Opening>>> = Rc::default();
+    let mut is_asked = false;
+    move || {
+        if !std::mem::replace(&mut is_asked, true) {
+            let opened = opened.clone();
+            spawn_local(async move {
+                let gpu = if has_webgpu() { Gpu::open_real().await } else { None };
+                *opened.borrow_mut() = Some(Opening::Done(gpu.map(Box::new)));
+            });
+        }
+        opened.borrow_mut().take().unwrap_or(Opening::Pending)
+    }
+}
 
 /// Computes one step at a time, and lets the page's messages through in between.
 pub struct ThreadCompute {
@@ -24,8 +101,9 @@ impl ThreadCompute {
     ///
     /// # Errors
     /// The browser's, where it has no message channels.
-    pub fn new(set: InstructionSet) -> Result<Self, JsValue> {
-        Ok(Self { set, worker: Worker::new(set), waiting: VecDeque::new(), turns: Turns::new()? })
+    pub fn new(set: InstructionSet) -> Result<Self, EngineError> {
+        let turns = Turns::new().map_err(|error| EngineError::Channels { said: format!("{error:?}") })?;
+        Ok(Self { set, worker: Worker::new(set), waiting: VecDeque::new(), turns })
     }
 }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use futures_util::future::{AbortHandle, abortable};
 use js_sys::Function;
 use serde_json::{Value, json};
+use stethoscope_core::compute::Preference;
 use stethoscope_core::report::DeltaReport;
 use stethoscope_core::work::{Event, InspectRequest, Request};
 use stethoscope_show::modules::SYNTHETIC;
@@ -16,7 +17,9 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::File;
 
+use crate::conformance::conformance;
 use crate::dropped::{Dropped, DroppedFile};
+use crate::engine::outlook;
 use crate::platform::Platform;
 use crate::progress::Progress;
 
@@ -71,14 +74,31 @@ impl Stethoscope {
             Ok(())
         };
         let request = Request::Inspect(InspectRequest { checkpoint: reference });
-        platform.run(request, &mut observe).await.map_err(|error| message(&error))?;
+        platform.run(request, Preference::Cpu, &mut observe).await.map_err(|error| message(&error))?;
         Ok(found.to_string())
     }
 
-    /// Runs a request (JSON), and calls `tell` with how far it is: the part that is done, from 0 to 1, and a line of
+    /// What will compute if nobody chooses, and why, as a sentence.
+    pub async fn outlook(&self) -> String {
+        outlook().await
+    }
+
+    /// Core's conformance suite on an engine, `simd`, `portable` or `gpu`: `{ engine, compared, mismatches, warnings }`, as
+    /// JSON.
+    pub async fn conformance(&self, engine: String) -> Result<String, JsValue> {
+        let checked = conformance(&engine).await.map_err(|error| message(&error))?;
+        Ok(checked.to_string())
+    }
+
+    /// Runs a request (JSON) on `engine` (`cpu`, `gpu`, or whichever proves faster), and calls `tell` with how far it is: the part that is done, from 0 to 1, and a line of
     /// words. Returns what a person reads at the end, as HTML, or nothing if the run was cancelled.
-    pub async fn run(&self, request: String, tell: Function) -> Result<Option<String>, JsValue> {
+    pub async fn run(&self, request: String, engine: String, tell: Function) -> Result<Option<String>, JsValue> {
         let request: Request = serde_json::from_str(&request).map_err(|error| format!("the request: {error}"))?;
+        let preference = match engine.as_str() {
+            "cpu" => Preference::Cpu,
+            "gpu" => Preference::Gpu(None),
+            _ => Preference::Auto,
+        };
         if self.run.borrow().is_some() {
             return Err("a measurement is running already; wait for its end, or cancel it first".into());
         }
@@ -102,7 +122,7 @@ impl Stethoscope {
                 let _ = tell.call2(&JsValue::NULL, &progress.fraction(done).into(), &progress.line(done).into());
                 Ok(())
             };
-            self.platform.run(request, &mut observe).await
+            self.platform.run(request, preference, &mut observe).await
         };
         let (job, handle) = abortable(job);
         *self.run.borrow_mut() = Some(handle);

@@ -10,10 +10,10 @@
 #![cfg(target_arch = "wasm32")]
 
 pub mod blob;
+pub mod conformance;
 pub mod dropped;
 pub mod engine;
 pub mod entry;
-pub mod js_bytes;
 pub mod platform;
 pub mod progress;
 pub mod turn;

@@ -6,17 +6,16 @@ use std::rc::Rc;
 
 use js_sys::Date;
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
+use stethoscope_core::compute::Preference;
 use stethoscope_core::delta::{DeltaError, delta};
 use stethoscope_core::inspection::inspect;
-use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::model::Model;
 use stethoscope_core::report::RelativeDefinition;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, DeltaRequest, Event, Request};
-use wasm_bindgen::JsValue;
 
 use crate::dropped::{DropError, Dropped};
-use crate::engine::ThreadCompute;
+use crate::engine::{EngineError, choose};
 
 /// How a request names what was dropped: this, and the name that [`Platform::hold`] got.
 pub const DROPPED: &str = "dropped:";
@@ -54,14 +53,9 @@ pub enum JobError {
         /// The name.
         reference: String,
     },
-    /// The browser cannot do what every browser should.
-    #[error("this browser has no {what}: {said}")]
-    Browser {
-        /// What is missing.
-        what: &'static str,
-        /// What it said.
-        said: String,
-    },
+    /// There is no such engine here.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 }
 
 impl Platform {
@@ -70,18 +64,19 @@ impl Platform {
         self.dropped.borrow_mut().insert(format!("{DROPPED}{name}"), Rc::new(dropped));
     }
 
-    /// Runs a request, telling `observe` as it goes; dropping what this returns stops it.
+    /// Runs a request on the engine that a person wants, telling `observe` as it goes; dropping what this returns stops it.
     pub async fn run(
         &self,
         request: Request,
+        preference: Preference,
         observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
     ) -> Result<(), JobError> {
         match request {
             Request::Delta(request) => {
                 let start = Date::now();
                 let (a, b) = (self.open(&request.a).await?, self.open(&request.b).await?);
-                let mut compute = engine()?;
-                let mut report = delta(&a, &b, &request, &mut compute, observe).await?;
+                let mut compute = choose(preference).await?;
+                let mut report = delta(&a, &b, &request, &mut *compute, observe).await?;
                 report.envelope.seconds = (Date::now() - start) / 1e3;
                 report.envelope.command = command_line(&request, &report.a.reference, &report.b.reference);
                 Ok(observe(Event::Delta(Box::new(report))).await?)
@@ -121,13 +116,6 @@ impl Platform {
         let name = other.0.trim_start_matches(DROPPED).to_uppercase();
         Some(format!("these seem to be the very files that {name} holds"))
     }
-}
-
-/// The best engine of this browser.
-fn engine() -> Result<ThreadCompute, JobError> {
-    let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
-    let failed = |error: JsValue| JobError::Browser { what: "message channels", said: format!("{error:?}") };
-    ThreadCompute::new(set).map_err(failed)
 }
 
 /// The command line that asks the same.
