@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use futures_util::future::try_join;
 use stethoscope_core::anatomy::{Anatomy, AnatomyError};
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
 use stethoscope_core::compute::Preference;
@@ -17,6 +18,7 @@ use stethoscope_core::pairing::PairingError;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, Request};
 use stethoscope_gpu::GpuError;
+use stethoscope_remote::SideFiles;
 
 use crate::engine;
 use crate::files::{OpenError, OpenOptions, open_reference};
@@ -35,12 +37,14 @@ pub struct Platform {
     pub threads: usize,
     /// A family table of the person's own.
     pub anatomy: Option<PathBuf>,
+    /// Nothing is asked of the network.
+    pub offline: bool,
 }
 
 impl Default for Platform {
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { mmap: true, compute: Preference::Auto, threads, anatomy: None }
+        Self { mmap: true, compute: Preference::Auto, threads, anatomy: None, offline: false }
     }
 }
 
@@ -121,7 +125,8 @@ impl Platform {
         match request {
             Request::Delta(request) => {
                 let start = Instant::now();
-                let (a, b) = (self.open(&request.a).await?, self.open(&request.b).await?);
+                let open = |reference| self.open(reference, SideFiles::All);
+                let (a, b) = try_join(open(&request.a), open(&request.b)).await?;
                 let mut compute = engine::choose(self.compute, self.threads).await?;
                 let mut report = delta(&a, &b, &request, &mut *compute, observe).await?;
                 report.envelope.seconds = start.elapsed().as_secs_f64();
@@ -129,17 +134,23 @@ impl Platform {
             }
             Request::Inspect(request) => {
                 let start = Instant::now();
-                let mut inspection = inspect(&self.open(&request.checkpoint).await?);
+                let mut inspection = inspect(&self.open(&request.checkpoint, SideFiles::Configuration).await?);
                 inspection.envelope.seconds = start.elapsed().as_secs_f64();
                 Ok(observe(Event::Inspection(Box::new(inspection))).await?)
             }
         }
     }
 
-    /// Finds a checkpoint and reads its headers.
-    pub async fn open(&self, reference: &str) -> Result<Model, JobError> {
-        let options = OpenOptions { mmap: self.mmap, demo: Some(synthetic::demo), ..OpenOptions::default() };
-        let checkpoint = Checkpoint::read(open_reference(reference, &options)?).await?;
+    /// Finds a checkpoint and reads its headers, and where it is elsewhere, these of the small files beside it.
+    pub async fn open(&self, reference: &str, side_files: SideFiles) -> Result<Model, JobError> {
+        let options = OpenOptions {
+            mmap: self.mmap,
+            demo: Some(synthetic::demo),
+            offline: self.offline,
+            side_files,
+            ..OpenOptions::default()
+        };
+        let checkpoint = Checkpoint::read(open_reference(reference, &options).await?).await?;
         Ok(Model::new(checkpoint, self.anatomy.as_deref().map(read_anatomy).transpose()?))
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, select, try_join};
 use futures_util::{Stream, StreamExt};
 
 use crate::bimodality;
@@ -57,7 +57,7 @@ pub async fn delta(
     let plan = ReadPlan::new(&pairing);
     let rows = pairing.pairs.iter().map(|pair| pair.parts.len() as u64).sum();
     observe(Event::Planned { rows, bytes: plan.bytes() }).await?;
-    let (summary_a, summary_b) = (a.summary().await?, b.summary().await?);
+    let (summary_a, summary_b) = try_join(a.summary(), b.summary()).await?;
 
     let detail = if request.norms_only { Detail::Norms } else { Detail::Everything };
     let mut warnings = notes(a, b, &pairing);

@@ -4,6 +4,7 @@ mod bench;
 mod browser;
 mod command;
 mod fixture;
+mod hub_server;
 mod needs;
 mod serve;
 mod test;
@@ -30,6 +31,8 @@ enum Task {
     Fixture(fixture::FixtureArguments),
     /// Make the page that runs in a browser, and serve it on this machine.
     Web(web::WebArguments),
+    /// Serve folders as the Hub would.
+    HubServer(hub_server::HubServerArguments),
     /// Measure speed and print JSON.
     #[command(subcommand)]
     Bench(bench::Benchmark),
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Task::Test(arguments) => test::run(&arguments),
         Task::Fixture(arguments) => fixture::run(&arguments),
         Task::Web(arguments) => web::run(&arguments),
+        Task::HubServer(arguments) => hub_server::run(&arguments),
         Task::Bench(benchmark) => bench::run(&benchmark),
     };
     match result {

@@ -21,7 +21,8 @@ pub struct TestArguments {
 }
 
 /// What must compile for the browser.
-const WASM_PACKAGES: [&str; 3] = ["stethoscope-core", "stethoscope-show", "stethoscope-web"];
+const WASM_PACKAGES: [&str; 5] =
+    ["stethoscope-core", "stethoscope-gpu", "stethoscope-remote", "stethoscope-show", "stethoscope-web"];
 
 /// How a stage ended, if not in an error.
 enum Outcome {

@@ -23,7 +23,8 @@ use stethoscope_show::text::printable;
 #[command(name = "stethoscope", version, max_term_width = 100)]
 #[command(
     after_help = "A checkpoint is a directory, a .safetensors file, an *.index.json, org/name[@revision] from the \
-local Hub cache, or one of the built-in synthetic pair, demo:base and demo:reasoner.\nTry: stethoscope delta demo:base \
+Hub (its local cache first), a URL (https, s3, gs, az), or one of the built-in synthetic pair, demo:base and demo:reasoner. \
+Of what is elsewhere, only the bytes that are needed are read.\nTry: stethoscope delta demo:base \
 demo:reasoner"
 )]
 struct CommandLine {
@@ -54,11 +55,14 @@ struct Reading {
     /// A family table of your own, which names the modules (TOML).
     #[arg(long, value_name = "FILE")]
     anatomy: Option<PathBuf>,
+    /// Ask nothing of the network: models come from here or from the Hub's local cache.
+    #[arg(long)]
+    offline: bool,
 }
 
 impl Reading {
     fn platform(&self) -> Platform {
-        Platform { mmap: !self.no_mmap, anatomy: self.anatomy.clone(), ..Platform::default() }
+        Platform { mmap: !self.no_mmap, anatomy: self.anatomy.clone(), offline: self.offline, ..Platform::default() }
     }
 }
 
