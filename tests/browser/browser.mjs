@@ -26,7 +26,8 @@ export const startBrowser = () => chromium.launch({ executablePath: "/usr/bin/ch
 export class Page {
   complaints = [];
 
-  static async open(context) {
+  // Opens the page, which may fetch from these places beside its own.
+  static async open(context, places = []) {
     const page = new Page();
     page.tab = await context.newPage();
     const complain = (text) => page.complaints.push(text);
@@ -35,7 +36,8 @@ export class Page {
     });
     page.tab.on("pageerror", (error) => complain(String(error)));
     page.tab.on("request", (request) => {
-      if (!request.url().startsWith(ADDRESS) && !/^(blob|data):/.test(request.url())) complain(`fetched ${request.url()}`);
+      const mayAsk = [ADDRESS, "blob:", "data:", ...places].some((place) => request.url().startsWith(place));
+      if (!mayAsk) complain(`fetched ${request.url()}`);
     });
     await page.tab.goto(ADDRESS);
     await page.tab.waitForFunction(() => window.stethoscope);

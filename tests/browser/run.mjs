@@ -4,6 +4,7 @@ import "./bad_input.mjs";
 import "./delta.mjs";
 import "./engines.mjs";
 import "./pictures.mjs";
+import "./remote.mjs";
 import "./runs.mjs";
 
 process.exitCode = (await runAll()) ? 0 : 1;

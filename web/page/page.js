@@ -185,6 +185,11 @@ for (const side of SIDES) {
       input.value = "";
     });
   }
+  slot.querySelector(".remote").addEventListener("submit", (event) => {
+    event.preventDefault();
+    const reference = element(`remote-${side}`).value.trim();
+    if (reference) look(side, reference);
+  });
   showSide(side);
 }
 // A file dropped beside the slots must not replace the page.

@@ -13,6 +13,7 @@ const answers = {
   hold: async ({ side, names, paths, files, unreadable }) =>
     (await instrument).hold(side, names, paths, files, unreadable),
   look: async ({ reference }) => JSON.parse(await (await instrument).look(reference)),
+  hub: async ({ endpoint }) => (await instrument).set_hub(endpoint),
   outlook: async () => (await instrument).outlook(),
   conformance: async ({ engine }) => JSON.parse(await (await instrument).conformance(engine)),
   run: async ({ request, engine }) => {

@@ -7,14 +7,14 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use js_sys::Reflect;
+use js_sys::{Function, Promise, Reflect};
 use stethoscope_core::compute::{Compute, Outcome, Preference, Task, Worker};
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::report::ComputeInfo;
 use stethoscope_gpu::{AutoCompute, Gpu, GpuCompute, GpuError, Opening, list_adapters};
 use stethoscope_show::text::printable;
-use wasm_bindgen::JsValue;
-use wasm_bindgen_futures::spawn_local;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use crate::turn::Turns;
 
@@ -40,7 +40,7 @@ pub async fn choose(preference: Preference) -> Result<Box<dyn Compute>, EngineEr
     let cpu = Box::new(ThreadCompute::new(best_set())?);
     Ok(match preference {
         Preference::Cpu => cpu,
-        Preference::Gpu(index) => Box::new(GpuCompute::new(Gpu::open(index).await?, cpu)),
+        Preference::Gpu(index) => Box::new(GpuCompute::new(named(Gpu::open(index).await?).await, cpu)),
         Preference::Auto => Box::new(AutoCompute::new(cpu, open_aside())),
     })
 }
@@ -53,8 +53,9 @@ pub async fn outlook() -> String {
     }
     let adapters = list_adapters().await;
     match adapters.iter().find(|adapter| !adapter.is_software()) {
-        Some(adapter) => {
-            format!("{} computes where it proves faster than {cpu} on one thread.", printable(&adapter.name))
+        Some(_) => {
+            let name = adapter_name().await.unwrap_or_else(|| "unnamed".into());
+            format!("The GPU ({}) computes where it proves faster than {cpu} on one thread.", printable(&name))
         }
         None if adapters.is_empty() => {
             format!("WebGPU finds no GPU here: {cpu} computes, on one thread, which is slower.")
@@ -64,8 +65,35 @@ pub async fn outlook() -> String {
 }
 
 fn has_webgpu() -> bool {
-    let navigator = Reflect::get(&js_sys::global(), &"navigator".into()).unwrap_or(JsValue::UNDEFINED);
-    Reflect::get(&navigator, &"gpu".into()).is_ok_and(|gpu| !gpu.is_undefined() && !gpu.is_null())
+    !webgpu().is_undefined()
+}
+
+/// `navigator.gpu`.
+fn webgpu() -> JsValue {
+    field(&field(&js_sys::global(), "navigator"), "gpu")
+}
+
+/// A field of an object; undefined where there is none.
+fn field(object: &JsValue, name: &str) -> JsValue {
+    Reflect::get(object, &name.into()).unwrap_or(JsValue::UNDEFINED)
+}
+
+/// A GPU with a name: most browsers tell no more than who made it, and which generation it is.
+async fn named(mut gpu: Gpu) -> Gpu {
+    if gpu.name.is_empty() {
+        gpu.name = adapter_name().await.unwrap_or_else(|| "unnamed GPU".into());
+    }
+    gpu
+}
+
+async fn adapter_name() -> Option<String> {
+    let gpu = webgpu();
+    let request: Function = field(&gpu, "requestAdapter").dyn_into().ok()?;
+    let adapter: Promise = request.call0(&gpu).ok()?.dyn_into().ok()?;
+    let info = field(&JsFuture::from(adapter).await.ok()?, "info");
+    let words = ["vendor", "architecture"].map(|name| field(&info, name).as_string().unwrap_or_default());
+    let name = words.join(" ").trim().to_owned();
+    (!name.is_empty()).then_some(name)
 }
 
 fn best_set() -> InstructionSet {
@@ -80,8 +108,15 @@ fn open_aside() -> impl FnMut() -> Opening {
         if !std::mem::replace(&mut is_asked, true) {
             let opened = opened.clone();
             spawn_local(async move {
-                let gpu = if has_webgpu() { Gpu::open_real().await } else { None };
-                *opened.borrow_mut() = Some(Opening::Done(gpu.map(Box::new)));
+                let gpu = match has_webgpu() {
+                    true => Gpu::open_real().await,
+                    false => None,
+                };
+                let gpu = match gpu {
+                    Some(gpu) => Some(Box::new(named(gpu).await)),
+                    None => None,
+                };
+                *opened.borrow_mut() = Some(Opening::Done(gpu));
             });
         }
         opened.borrow_mut().take().unwrap_or(Opening::Pending)

@@ -56,6 +56,11 @@ impl Stethoscope {
         self.platform.hold(side, Dropped { names, files, unreadable });
     }
 
+    /// Asks another Hub from now on.
+    pub fn set_hub(&self, endpoint: &str) -> Result<(), JsValue> {
+        Ok(self.platform.set_hub(endpoint).map_err(|error| format!("{endpoint}: {error}"))?)
+    }
+
     /// What a checkpoint is: `{ reference, facts, oddities }`, as JSON.
     pub async fn look(&self, reference: String) -> Result<String, JsValue> {
         let platform = self.platform.clone();
@@ -167,7 +172,10 @@ fn message(error: &dyn Error) -> String {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        message.push_str(&format!(": {error}"));
+        // Some say all that was behind them themselves.
+        if !message.ends_with(&error.to_string()) {
+            message.push_str(&format!(": {error}"));
+        }
         source = error.source();
     }
     // A name in it may be a stranger's.

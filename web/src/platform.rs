@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use js_sys::Date;
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
@@ -14,16 +15,37 @@ use stethoscope_core::report::RelativeDefinition;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, DeltaRequest, Event, Request};
 
+use stethoscope_remote::{Client, Hub, Place, RemoteOpenError, SideFiles, open_place};
+use url::Url;
+
 use crate::dropped::{DropError, Dropped};
 use crate::engine::{EngineError, choose};
+use crate::http::FetchHttp;
 
 /// How a request names what was dropped: this, and the name that [`Platform::hold`] got.
 pub const DROPPED: &str = "dropped:";
 
+/// Where the Hub is.
+const HUB: &str = "https://huggingface.co/";
+
 /// How a page runs requests.
-#[derive(Default)]
 pub struct Platform {
     dropped: RefCell<BTreeMap<String, Rc<Dropped>>>,
+    hub: RefCell<Hub>,
+}
+
+impl Default for Platform {
+    /// Nothing was dropped, and the Hub is the public one.
+    fn default() -> Self {
+        let endpoint = Url::parse(HUB).expect("a URL");
+        Self { dropped: RefCell::default(), hub: RefCell::new(hub(endpoint)) }
+    }
+}
+
+fn hub(endpoint: Url) -> Hub {
+    // A page is no place for a secret.
+    let how_to_give_a_token = "use the command line, since this page takes no tokens".to_owned();
+    Hub { endpoint, token: None, how_to_give_a_token }
 }
 
 /// Why a job ended without a result.
@@ -41,6 +63,9 @@ pub enum JobError {
     /// Nobody listens any more.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+    /// What is elsewhere is no checkpoint, or cannot be reached.
+    #[error(transparent)]
+    Remote(#[from] RemoteOpenError),
     /// There is nothing of this name.
     #[error("there is nothing to measure as {reference}; drop a checkpoint there first")]
     Missing {
@@ -64,6 +89,15 @@ impl Platform {
         self.dropped.borrow_mut().insert(format!("{DROPPED}{name}"), Rc::new(dropped));
     }
 
+    /// Asks another Hub from now on: a mirror, or one for tests.
+    ///
+    /// # Errors
+    /// If this is not a URL.
+    pub fn set_hub(&self, endpoint: &str) -> Result<(), url::ParseError> {
+        *self.hub.borrow_mut() = hub(Url::parse(endpoint)?);
+        Ok(())
+    }
+
     /// Runs a request on the engine that a person wants, telling `observe` as it goes; dropping what this returns stops it.
     pub async fn run(
         &self,
@@ -74,7 +108,8 @@ impl Platform {
         match request {
             Request::Delta(request) => {
                 let start = Date::now();
-                let (a, b) = (self.open(&request.a).await?, self.open(&request.b).await?);
+                let open = |reference| self.open(reference, SideFiles::All);
+                let (a, b) = (open(&request.a).await?, open(&request.b).await?);
                 let mut compute = choose(preference).await?;
                 let mut report = delta(&a, &b, &request, &mut *compute, observe).await?;
                 report.envelope.seconds = (Date::now() - start) / 1e3;
@@ -83,7 +118,8 @@ impl Platform {
             }
             Request::Inspect(request) => {
                 let start = Date::now();
-                let mut inspection = inspect(&self.open(&request.checkpoint).await?);
+                let model = self.open(&request.checkpoint, SideFiles::Configuration).await?;
+                let mut inspection = inspect(&model);
                 inspection.oddities.extend(self.same_files(&request.checkpoint));
                 inspection.envelope.seconds = (Date::now() - start) / 1e3;
                 Ok(observe(Event::Inspection(Box::new(inspection))).await?)
@@ -92,10 +128,16 @@ impl Platform {
     }
 
     /// Finds a checkpoint and reads its headers.
-    async fn open(&self, reference: &str) -> Result<Model, JobError> {
+    async fn open(&self, reference: &str, side_files: SideFiles) -> Result<Model, JobError> {
         if reference.starts_with("demo:") {
             let demo = synthetic::demo(reference);
             let files = demo.ok_or_else(|| JobError::Demo { reference: reference.to_owned() })?;
+            return Ok(Model::new(Checkpoint::read(files).await?, None));
+        }
+        if !reference.starts_with(DROPPED) {
+            let client = Client::new(Arc::new(FetchHttp), self.hub.borrow().clone());
+            let place = Place::parse(reference, client.hub())?;
+            let files = open_place(&client, reference, &place, side_files).await?;
             return Ok(Model::new(Checkpoint::read(files).await?, None));
         }
         let dropped = self.dropped.borrow().get(reference).cloned();
