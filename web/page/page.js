@@ -132,6 +132,8 @@ function setRun(run) {
 
 function showSide(side) {
   const { status, holding, error } = state.sides[side];
+  // What went wrong before was about what was there before.
+  if (state.run.status === "failed") setRun({ status: "idle" });
   const slot = element(`side-${side}`);
   slot.dataset.status = status;
   const holds = slot.querySelector(".holds");
