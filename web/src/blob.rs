@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use futures_util::lock::Mutex;
 use js_sys::{ArrayBuffer, Uint8Array};
 use send_wrapper::SendWrapper;
 use stethoscope_core::source::{Block, ByteSource, ReadError, ReadFuture};
@@ -12,20 +13,25 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::{DomException, File};
 
 /// A slice costs a message to the browser's own process and back: so many bytes make that cheap, and stall nobody.
-const READ_SIZE: u64 = 8 << 20;
+const READ_SIZE: u64 = 16 << 20;
+
+/// Reads of more than this wait for each other: a browser that is asked for several large slices at a time takes longer for all
+/// of them together.
+const LARGE: u64 = 1 << 20;
 
 /// A `File`, whose bytes stay in the browser until a slice is asked for.
 pub struct BlobSource {
     name: String,
     file: SendWrapper<File>,
     length: u64,
+    large_reads: Mutex<()>,
 }
 
 impl BlobSource {
     /// A file, under the name that messages call it by.
     pub fn new(name: impl Into<String>, file: File) -> Self {
         let length = length(&file);
-        Self { name: name.into(), file: SendWrapper::new(file), length }
+        Self { name: name.into(), file: SendWrapper::new(file), length, large_reads: Mutex::new(()) }
     }
 
     async fn slice(&self, Range { start, end }: Range<u64>) -> Result<Block, ReadError> {
@@ -33,6 +39,7 @@ impl BlobSource {
         if start > end || end > self.length {
             return Err(ReadError::Shrank { name: name(), start, end, available: self.length });
         }
+        let _turn = if end - start > LARGE { Some(self.large_reads.lock().await) } else { None };
         // Offsets of files are exact in f64 up to 2^53 bytes, which no file reaches.
         let slice = self.file.slice_with_f64_and_f64(start as f64, end as f64);
         let buffer = match slice {
