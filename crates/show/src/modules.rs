@@ -44,7 +44,7 @@ pub(crate) fn is_synthetic(side: &CheckpointSummary) -> bool {
 }
 
 /// The sentence that goes with every showing of such a checkpoint.
-pub(crate) const SYNTHETIC: &str = "A checkpoint named demo:… is synthetic: its weights and differences were planted by \
+pub const SYNTHETIC: &str = "A checkpoint named demo:… is synthetic: its weights and differences were planted by \
                                     this program to try it out, and say nothing about any trained model.";
 
 /// Tensors that could not be compared, for one reason.
