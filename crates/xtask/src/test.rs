@@ -86,6 +86,15 @@ fn tools() -> StageResult {
         need.ensure()?;
     }
     wasm_target::ensure()?;
+    // A test whose engine is to be skipped says so; here it is enough not to install what nobody wants.
+    let skipped = std::env::var(SKIP).unwrap_or_default();
+    let wanted = |engine| !skipped.split(',').any(|name| name == engine);
+    for (engine, need) in [("lavapipe", needs::LAVAPIPE), ("swiftshader", needs::SWIFTSHADER)] {
+        if wanted(engine) {
+            needs::VULKAN_LOADER.ensure()?;
+            need.ensure()?;
+        }
+    }
     Ok(Outcome::Passed)
 }
 
