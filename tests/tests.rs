@@ -12,6 +12,10 @@ mod bad_input;
 /// Files that are odd and yet right: no elements, no dimensions, names that look like something else.
 mod odd_files;
 
+/// The window: that it shows the numbers of the command line, and what it says without a display.
+#[cfg(all(feature = "app", target_os = "linux"))]
+mod window;
+
 /// The project's own papers say what is true of it.
 mod house;
 

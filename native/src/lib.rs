@@ -4,3 +4,4 @@ pub mod command_line;
 pub mod engine;
 pub mod files;
 pub mod platform;
+pub mod window;

@@ -1,7 +1,7 @@
 //! Numbers as a person reads them: three significant digits, units, and no claim beyond what was counted.
 
 /// A ratio as a percentage: `12.3 %`, `0.012 %`, `1.2e-5 %`; `–` where there is none.
-pub(crate) fn percent(ratio: Option<f64>) -> String {
+pub fn percent(ratio: Option<f64>) -> String {
     let Some(ratio) = ratio.filter(|ratio| ratio.is_finite()) else { return "–".to_owned() };
     let percentage = ratio * 100.0;
     match percentage.abs() {
@@ -16,7 +16,7 @@ pub(crate) fn percent(ratio: Option<f64>) -> String {
 }
 
 /// How much of `whole` is `part`: `100 %` only if it is all of it, `0 %` only if it is none.
-pub(crate) fn share(part: u64, whole: u64) -> String {
+pub fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "–".to_owned();
     }
@@ -33,7 +33,7 @@ pub(crate) fn share(part: u64, whole: u64) -> String {
 }
 
 /// Three significant digits: `1.23e-4` where it is small or large, `12.3` in between.
-pub(crate) fn significant(value: f64) -> String {
+pub fn significant(value: f64) -> String {
     match value.abs() {
         0.0 => "0".to_owned(),
         size if !(0.00995..9999.5).contains(&size) => format!("{value:.2e}"),
@@ -45,12 +45,12 @@ pub(crate) fn significant(value: f64) -> String {
 }
 
 /// [`significant`], or `–`.
-pub(crate) fn significant_or_dash(value: Option<f64>) -> String {
+pub fn significant_or_dash(value: Option<f64>) -> String {
     value.map_or_else(|| "–".to_owned(), significant)
 }
 
 /// A count with its thousands apart: `1,543,714,304`.
-pub(crate) fn grouped(count: u64) -> String {
+pub fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -63,12 +63,12 @@ pub(crate) fn grouped(count: u64) -> String {
 }
 
 /// A count in the words of model names: `1.54 B`, `494 M`, `896`.
-pub(crate) fn parameters(count: u64) -> String {
+pub fn parameters(count: u64) -> String {
     scaled(count, &["", " K", " M", " B", " T"])
 }
 
 /// A size in decimal units: `3.09 GB`.
-pub(crate) fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     scaled(count, &[" B", " kB", " MB", " GB", " TB", " PB"])
 }
 
@@ -89,12 +89,12 @@ fn scaled(count: u64, units: &[&str]) -> String {
 }
 
 /// `s` where there is not exactly one.
-pub(crate) const fn plural(count: u64) -> &'static str {
+pub const fn plural(count: u64) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
 /// Wall time: `0.84 s`, `12.3 s`, `3 min 07 s`.
-pub(crate) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     if seconds < 9.995 {
         format!("{seconds:.2} s")
     } else if seconds < 99.95 {

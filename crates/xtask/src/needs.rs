@@ -27,6 +27,14 @@ pub const RUSTFMT: Need = Need { program: "rustfmt", probe: &["--version"], sour
 pub const CLIPPY: Need = Need { program: "cargo-clippy", probe: &["--version"], source: Source::Rustup("clippy") };
 /// Unpacking the distribution's `rust-src`.
 pub const DPKG: Need = Need { program: "dpkg-deb", probe: &["--version"], source: Source::Apt("dpkg") };
+/// A display that nobody sees, to open windows on.
+pub const VIRTUAL_DISPLAY: Need = Need { program: "xvfb-run", probe: &["--help"], source: Source::Apt("xvfb xauth") };
+/// A graphics adapter in software, to paint windows with.
+pub const SOFTWARE_ADAPTER: Need = Need {
+    program: "sh",
+    probe: &["-c", "ls /usr/share/vulkan/icd.d/lvp_icd.*.json"],
+    source: Source::Apt("mesa-vulkan-drivers"),
+};
 /// The programs that the benchmarks compare with.
 pub const PYTHON: Need =
     Need { program: "python3", probe: &["-c", "import ensurepip, venv"], source: Source::Apt("python3-venv") };
@@ -68,8 +76,8 @@ impl Need {
 fn install_package(package: &str) -> anyhow::Result<()> {
     // A fresh machine has no package lists yet.
     run(&mut command("apt-get", ["update", "--quiet", "--quiet"]))?;
-    let arguments = ["install", "--yes", "--quiet", "--quiet", "--no-install-recommends", package];
-    run(command("apt-get", arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    let arguments = ["install", "--yes", "--quiet", "--quiet", "--no-install-recommends"];
+    run(command("apt-get", arguments).args(package.split(' ')).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 /// Whether packages can be installed without asking for a password.

@@ -17,7 +17,7 @@ pub struct TestArguments {
 }
 
 /// What must compile for the browser.
-const WASM_PACKAGES: [&str; 2] = ["stethoscope-core", "stethoscope-show"];
+const WASM_PACKAGES: [&str; 3] = ["stethoscope-app", "stethoscope-core", "stethoscope-show"];
 
 /// How a stage ended, if not in an error.
 enum Outcome {
@@ -74,6 +74,11 @@ fn print_summary(summary: &[String], started: Instant) {
 fn tools() -> StageResult {
     for need in [needs::C_COMPILER, needs::RUSTFMT, needs::CLIPPY] {
         need.ensure()?;
+    }
+    // Windows are tested where they can be without a screen; other systems have one.
+    if cfg!(target_os = "linux") {
+        needs::VIRTUAL_DISPLAY.ensure()?;
+        needs::SOFTWARE_ADAPTER.ensure()?;
     }
     wasm_target::ensure()?;
     Ok(Outcome::Passed)
