@@ -253,7 +253,8 @@ fn things_that_are_no_checkpoint() {
     assert_reference_refused(&at("nowhere"), &["nowhere", "no such file or directory", "expected"]);
     assert_reference_refused(Path::new("demo:nobody"), &["demo:nobody", "demo:base or demo:reasoner was expected"]);
     assert_reference_refused(Path::new("no-such-org/model"), &["no-such-org/model", "local cache", "hf download"]);
-    assert_reference_refused(Path::new("https://a.b/c"), &["https://a.b/c", "not read over the network"]);
+    assert_reference_refused(Path::new("https://a.b:c/"), &["the URL", "invalid port", "was expected"]);
+    assert_reference_refused(Path::new("https://a.b/c.gguf"), &["https://a.b/c.gguf", "GGUF file"]);
 }
 
 #[test]

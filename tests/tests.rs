@@ -12,6 +12,9 @@ mod bad_input;
 /// Files that are odd and yet right: no elements, no dimensions, names that look like something else.
 mod odd_files;
 
+/// Checkpoints on a Hub and on web servers, which behave and which do not.
+mod remote;
+
 /// The window: that it shows the numbers of the command line, and what it says without a display.
 #[cfg(all(feature = "app", target_os = "linux"))]
 mod window;

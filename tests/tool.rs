@@ -46,6 +46,15 @@ pub fn command<Word: AsRef<OsStr>>(arguments: &[Word]) -> Command {
     {
         command.env_remove(variable);
     }
+    for variable in
+        ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
+    {
+        command.env_remove(variable);
+    }
+    // Tests ask no server but their own.
+    command
+        .env("HF_HUB_OFFLINE", "1")
+        .env("HF_TOKEN_PATH", PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-such-token"));
     command.env("HF_HUB_CACHE", PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-such-cache"));
     command
 }

@@ -1,19 +1,52 @@
-//! The CPU engine of a workstation: a thread for every core, each with kernels of its own.
+//! The engines of a workstation: the one that a person wants, and the CPU's, with a thread for every core, each with
+//! kernels of its own.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use stethoscope_core::compute::{Compute, Outcome, Task, Worker};
+use stethoscope_core::compute::{Compute, Outcome, Preference, Task, Worker};
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::report::ComputeInfo;
+use stethoscope_gpu::{AutoCompute, Gpu, GpuCompute, GpuError, Opening};
 
 /// Tasks under way for each thread: enough to keep it busy until the thread that reads, which has no core to itself, gets
 /// its turn again.
 const TASKS_PER_THREAD: usize = 8;
+
+/// The engine that a person wants, whose CPU part has so many threads.
+///
+/// # Errors
+/// If a GPU was asked for by name, and cannot be used.
+pub async fn choose(preference: Preference, threads: usize) -> Result<Box<dyn Compute>, GpuError> {
+    let cpu = Box::new(ThreadedCompute::new(threads));
+    Ok(match preference {
+        Preference::Cpu => cpu,
+        Preference::Gpu(index) => Box::new(GpuCompute::new(Gpu::open(index).await?, cpu)),
+        Preference::Auto => Box::new(AutoCompute::new(cpu, open_aside())),
+    })
+}
+
+/// Opens a GPU on a thread of its own when it is first asked for: drivers take their time.
+fn open_aside() -> impl FnMut() -> Opening {
+    let mut opening: Option<Receiver<Option<Box<Gpu>>>> = None;
+    move || {
+        let opening = opening.get_or_insert_with(|| {
+            let (answer, opening) = channel();
+            thread::spawn(move || answer.send(pollster::block_on(Gpu::open_real()).map(Box::new)));
+            opening
+        });
+        match opening.try_recv() {
+            Ok(gpu) => Opening::Done(gpu),
+            Err(TryRecvError::Empty) => Opening::Pending,
+            // A driver that panicked is no GPU.
+            Err(TryRecvError::Disconnected) => Opening::Done(None),
+        }
+    }
+}
 
 /// Computes tasks on several threads, in any order.
 pub struct ThreadedCompute {

@@ -4,4 +4,5 @@ pub mod command_line;
 pub mod engine;
 pub mod files;
 pub mod platform;
+pub mod remote;
 pub mod window;

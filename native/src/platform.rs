@@ -7,8 +7,10 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
+use futures_util::future::try_join;
 use stethoscope_core::anatomy::{Anatomy, AnatomyError};
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
+use stethoscope_core::compute::Preference;
 use stethoscope_core::delta::{DeltaError, delta};
 use stethoscope_core::inspection::inspect;
 use stethoscope_core::model::Model;
@@ -16,8 +18,10 @@ use stethoscope_core::outline::Outline;
 use stethoscope_core::pairing::PairingError;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, Request};
+use stethoscope_gpu::GpuError;
+use stethoscope_remote::SideFiles;
 
-use crate::engine::ThreadedCompute;
+use crate::engine;
 use crate::files::{OpenError, OpenOptions, open_reference};
 
 /// Events that may wait for whoever listens.
@@ -28,15 +32,20 @@ const EVENTS_WAITING: usize = 256;
 pub struct Platform {
     /// Map files into memory; else read them with positioned reads.
     pub mmap: bool,
-    /// Threads that compute.
+    /// Which engine computes.
+    pub compute: Preference,
+    /// Threads that compute on the CPU.
     pub threads: usize,
     /// A family table of the person's own.
     pub anatomy: Option<PathBuf>,
+    /// Nothing is asked of the network.
+    pub offline: bool,
 }
 
 impl Default for Platform {
     fn default() -> Self {
-        Self { mmap: true, threads: thread::available_parallelism().map_or(1, usize::from), anatomy: None }
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self { mmap: true, compute: Preference::Auto, threads, anatomy: None, offline: false }
     }
 }
 
@@ -60,6 +69,9 @@ pub enum JobError {
     /// The family table cannot be used.
     #[error(transparent)]
     Anatomy(#[from] AnatomyError),
+    /// The GPU that was asked for cannot be used.
+    #[error(transparent)]
+    Gpu(#[from] GpuError),
     /// The delta could not be measured.
     #[error(transparent)]
     Delta(#[from] DeltaError),
@@ -71,7 +83,11 @@ pub enum JobError {
 impl JobError {
     /// Whether what was asked was wrong, rather than what was found.
     pub const fn is_misuse(&self) -> bool {
-        matches!(self, Self::Delta(DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. })))
+        match self {
+            Self::Delta(DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. })) => true,
+            Self::Gpu(error) => error.is_misuse(),
+            _ => false,
+        }
     }
 }
 
@@ -110,15 +126,16 @@ impl Platform {
         match request {
             Request::Delta(request) => {
                 let start = Instant::now();
-                let (a, b) = (self.open(&request.a).await?, self.open(&request.b).await?);
-                let mut compute = ThreadedCompute::new(self.threads);
-                let mut report = delta(&a, &b, &request, &mut compute, observe).await?;
+                let open = |reference| self.open(reference, SideFiles::All);
+                let (a, b) = try_join(open(&request.a), open(&request.b)).await?;
+                let mut compute = engine::choose(self.compute, self.threads).await?;
+                let mut report = delta(&a, &b, &request, &mut *compute, observe).await?;
                 report.envelope.seconds = start.elapsed().as_secs_f64();
                 Ok(observe(Event::Delta(Box::new(report))).await?)
             }
             Request::Inspect(request) => {
                 let start = Instant::now();
-                let model = self.open(&request.checkpoint).await?;
+                let model = self.open(&request.checkpoint, SideFiles::Configuration).await?;
                 observe(Event::Outline(Box::new(Outline::of(&model)))).await?;
                 let mut inspection = inspect(&model);
                 inspection.envelope.seconds = start.elapsed().as_secs_f64();
@@ -127,10 +144,16 @@ impl Platform {
         }
     }
 
-    /// Finds a checkpoint and reads its headers.
-    pub async fn open(&self, reference: &str) -> Result<Model, JobError> {
-        let options = OpenOptions { mmap: self.mmap, demo: Some(synthetic::demo), ..OpenOptions::default() };
-        let checkpoint = Checkpoint::read(open_reference(reference, &options)?).await?;
+    /// Finds a checkpoint and reads its headers, and where it is elsewhere, these of the small files beside it.
+    pub async fn open(&self, reference: &str, side_files: SideFiles) -> Result<Model, JobError> {
+        let options = OpenOptions {
+            mmap: self.mmap,
+            demo: Some(synthetic::demo),
+            offline: self.offline,
+            side_files,
+            ..OpenOptions::default()
+        };
+        let checkpoint = Checkpoint::read(open_reference(reference, &options).await?).await?;
         Ok(Model::new(checkpoint, self.anatomy.as_deref().map(read_anatomy).transpose()?))
     }
 }

@@ -70,6 +70,22 @@ pub struct PartOutcome {
     pub anchors: Vec<f32>,
 }
 
+/// Which engine a person wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Preference {
+    /// Whichever proves faster; never a software adapter.
+    #[default]
+    Auto,
+    /// The CPU.
+    Cpu,
+    /// The GPU of this number, or the one that is likeliest to be fast.
+    Gpu(Option<usize>),
+}
+
+/// Bytes of tasks under way where an engine has no wish of its own: a task can be a whole expert, and where files are read
+/// in pieces its bytes are memory.
+const BYTES_UNDER_WAY: u64 = 64 << 20;
+
 /// An engine. Tasks are submitted while fewer than [`capacity`](Self::capacity) are under way; outcomes come in any order.
 pub trait Compute {
     /// For the report.
@@ -77,6 +93,11 @@ pub trait Compute {
 
     /// Tasks that may be under way at a time.
     fn capacity(&self) -> usize;
+
+    /// Bytes, of both sides, that tasks under way may have together, beside one that is larger by itself.
+    fn bytes_under_way(&self) -> u64 {
+        BYTES_UNDER_WAY
+    }
 
     /// Starts a task.
     fn submit(&mut self, task: Task);

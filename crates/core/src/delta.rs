@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, select, try_join};
 use futures_util::{Stream, StreamExt};
 
 use crate::bimodality;
@@ -22,10 +22,6 @@ use crate::selection::{Selection, SelectionError};
 use crate::settings;
 use crate::source::ReadError;
 use crate::work::{Cancelled, DeltaRequest, Event};
-
-/// Bytes of steps under way, beside one that is larger by itself: a step can be a whole expert, and where files are read in
-/// pieces its bytes are memory.
-const BYTES_UNDER_WAY: u64 = 64 << 20;
 
 /// How often progress is told, from nothing to all.
 const PROGRESS_EVENTS: u64 = 200;
@@ -61,7 +57,7 @@ pub async fn delta(
     let plan = ReadPlan::new(&pairing);
     let rows = pairing.pairs.iter().map(|pair| pair.parts.len() as u64).sum();
     observe(Event::Planned { rows, bytes: plan.bytes() }).await?;
-    let (summary_a, summary_b) = (a.summary().await?, b.summary().await?);
+    let (summary_a, summary_b) = try_join(a.summary(), b.summary()).await?;
 
     let detail = if request.norms_only { Detail::Norms } else { Detail::Everything };
     let mut warnings = notes(a, b, &pairing);
@@ -112,15 +108,16 @@ async fn measure(
     let mut tasks = pin!(reading::tasks(&a.checkpoint, &b.checkpoint, measurement));
     // Steps are submitted in order, so how many there were says which comes next.
     let (mut submitted, mut under_way, mut bytes_under_way) = (0, 0, 0);
-    let has_room = |step: usize, bytes_under_way: u64| {
+    let has_room = |step: usize, bytes_under_way: u64, most: u64| {
         let next = measurement.steps.get(step).map_or(0, Step::bytes);
-        bytes_under_way == 0 || bytes_under_way + next <= BYTES_UNDER_WAY
+        bytes_under_way == 0 || bytes_under_way + next <= most
     };
     let mut early = BTreeMap::new();
     let bytes: u64 = measurement.steps.iter().map(Step::bytes).sum();
     let (mut bytes_done, mut bytes_told) = (0, 0);
     loop {
-        let may_submit = under_way < compute.capacity() && has_room(submitted, bytes_under_way);
+        let may_submit =
+            under_way < compute.capacity() && has_room(submitted, bytes_under_way, compute.bytes_under_way());
         let next = match (may_submit && submitted < measurement.steps.len(), under_way > 0) {
             (false, false) => return Ok(()),
             (true, false) => Next::Task(tasks.next().await.expect(TASKS)),

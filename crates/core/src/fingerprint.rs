@@ -23,6 +23,9 @@ use crate::source::{ByteSource, ReadError};
 /// What is read at each end of a tensor.
 const SAMPLE: u64 = 4096;
 
+/// Longest read: where thousands of small tensors lie side by side, all of them are sampled whole.
+const LONGEST_READ: u64 = 1 << 20;
+
 /// Shards, and reads in each, that are under way at the same time where the source takes its time.
 const SHARDS_AT_ONCE: usize = 4;
 const READS_AT_ONCE: usize = 8;
@@ -47,7 +50,7 @@ pub async fn fingerprint(checkpoint: &Checkpoint) -> Result<String, ReadError> {
 async fn shard_digest(source: &dyn ByteSource, header: &ShardHeader) -> Result<[u8; 32], ReadError> {
     let samples = header.tensors.iter().flat_map(|tensor| samples(&tensor.bytes));
     let ranges = std::iter::once(0..header.header_bytes).chain(samples);
-    let mut blocks = stream::iter(ranges).map(|range| source.read(range)).buffered(READS_AT_ONCE);
+    let mut blocks = stream::iter(joined(ranges)).map(|range| source.read(range)).buffered(READS_AT_ONCE);
     let mut hasher = Sha256::new();
     while let Some(block) = blocks.try_next().await? {
         hasher.update(block.bytes());
@@ -61,6 +64,18 @@ fn samples(bytes: &Range<u64>) -> impl Iterator<Item = Range<u64>> + use<> {
     let (first, last) =
         if end - start <= 2 * SAMPLE { (start..end, None) } else { (start..start + SAMPLE, Some(end - SAMPLE..end)) };
     std::iter::once(first).chain(last)
+}
+
+/// The same bytes in the same order, in fewer ranges: the end of one tensor and the start of the next are one read.
+fn joined(ranges: impl Iterator<Item = Range<u64>>) -> Vec<Range<u64>> {
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if last.end == range.start && range.end - last.start <= LONGEST_READ => last.end = range.end,
+            _ => joined.push(range),
+        }
+    }
+    joined
 }
 
 /// Bytes as lower-case hexadecimal digits.
@@ -109,6 +124,16 @@ mod tests {
     #[test]
     fn a_fingerprint_is_what_its_definition_says() {
         assert_eq!(of(["1", "2"], files()), "40ccb2305a3ab9201be6245e81b6f201847fbbb649e0e87613a39bf86c631b93");
+    }
+
+    #[test]
+    fn samples_that_touch_are_one_read_unless_it_grows_too_long() {
+        let ends = samples(&(100..20_100)).chain(samples(&(20_100..28_292)));
+        let ranges = joined(std::iter::once(0..100).chain(ends));
+        assert_eq!(ranges, [0..4_196, 16_004..28_292]);
+        let small = (0..1_000).map(|index| index * 8_192..(index + 1) * 8_192);
+        let ranges = joined(small);
+        assert!(ranges.len() == 8 && ranges.iter().all(|range| range.end - range.start <= LONGEST_READ), "{ranges:?}");
     }
 
     #[test]

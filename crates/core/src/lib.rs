@@ -12,6 +12,8 @@
 //! 4. [`report`] is what a person or a program reads at the end; [`bimodality`] is its judgement of the shape of a change,
 //!    [`settings`] what differs beside the weights, and a [`fingerprint`] says which weights these were.
 //!
+//! That an engine computes what it should is for [`conformance`] to say.
+//!
 //! Everything that takes long is a [`work::Request`] answered by a stream of [`work::Event`]s. [`synthetic`] makes
 //! checkpoints to try it on, whose values are [`random`] and the same everywhere.
 
@@ -20,6 +22,7 @@ pub mod bimodality;
 pub mod checkpoint;
 pub mod compute;
 pub mod config;
+pub mod conformance;
 pub mod delta;
 pub mod dequantise;
 pub mod dtype;

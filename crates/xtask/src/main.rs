@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod fixture;
+mod hub_server;
 mod needs;
 mod test;
 mod wasm_target;
@@ -25,6 +26,8 @@ enum Task {
     Test(test::TestArguments),
     /// Write a synthetic pair of checkpoints with a real model's names, shapes and shard sizes.
     Fixture(fixture::FixtureArguments),
+    /// Serve folders as the Hub would.
+    HubServer(hub_server::HubServerArguments),
     /// Measure speed and print JSON.
     #[command(subcommand)]
     Bench(bench::Benchmark),
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Fixture(arguments) => fixture::run(&arguments),
+        Task::HubServer(arguments) => hub_server::run(&arguments),
         Task::Bench(benchmark) => bench::run(&benchmark),
     };
     match result {

@@ -6,6 +6,8 @@ use crate::command::{command, run, succeeds};
 
 /// A program, how to see that it is there, and what brings it.
 pub struct Need {
+    /// What a person calls it.
+    name: &'static str,
     program: &'static str,
     probe: &'static [&'static str],
     source: Source,
@@ -20,24 +22,25 @@ enum Source {
 }
 
 /// Compiling C, which build scripts of dependencies may do, and linking.
-pub const C_COMPILER: Need = Need { program: "cc", probe: &["--version"], source: Source::Apt("build-essential") };
+pub const C_COMPILER: Need = Need { name: "cc", program: "cc", probe: &["--version"], source: Source::Apt("build-essential") };
 /// `cargo fmt`.
-pub const RUSTFMT: Need = Need { program: "rustfmt", probe: &["--version"], source: Source::Rustup("rustfmt") };
+pub const RUSTFMT: Need = Need { name: "rustfmt", program: "rustfmt", probe: &["--version"], source: Source::Rustup("rustfmt") };
 /// `cargo clippy`.
-pub const CLIPPY: Need = Need { program: "cargo-clippy", probe: &["--version"], source: Source::Rustup("clippy") };
+pub const CLIPPY: Need = Need { name: "cargo-clippy", program: "cargo-clippy", probe: &["--version"], source: Source::Rustup("clippy") };
 /// Unpacking the distribution's `rust-src`.
-pub const DPKG: Need = Need { program: "dpkg-deb", probe: &["--version"], source: Source::Apt("dpkg") };
+pub const DPKG: Need = Need { name: "dpkg-deb", program: "dpkg-deb", probe: &["--version"], source: Source::Apt("dpkg") };
 /// A display that nobody sees, to open windows on.
-pub const VIRTUAL_DISPLAY: Need = Need { program: "xvfb-run", probe: &["--help"], source: Source::Apt("xvfb xauth") };
+pub const VIRTUAL_DISPLAY: Need = Need { name: "xvfb-run", program: "xvfb-run", probe: &["--help"], source: Source::Apt("xvfb xauth") };
 /// A graphics adapter in software, to paint windows with.
 pub const SOFTWARE_ADAPTER: Need = Need {
+    name: "lavapipe, a graphics adapter in software,",
     program: "sh",
     probe: &["-c", "ls /usr/share/vulkan/icd.d/lvp_icd.*.json"],
     source: Source::Apt("mesa-vulkan-drivers"),
 };
 /// The programs that the benchmarks compare with.
 pub const PYTHON: Need =
-    Need { program: "python3", probe: &["-c", "import ensurepip, venv"], source: Source::Apt("python3-venv") };
+    Need { name: "python3", program: "python3", probe: &["-c", "import ensurepip, venv"], source: Source::Apt("python3-venv") };
 
 impl Need {
     /// Makes sure that the program is there: installs it where that is possible, or says what to install.
@@ -48,14 +51,14 @@ impl Need {
         let remedy = match self.source {
             Source::Apt(package) => {
                 if is_root() && succeeds(&mut command("apt-get", ["--version"])) {
-                    eprintln!("{} is missing; installing {package}", self.program);
+                    eprintln!("{} is missing; installing {package}", self.name);
                     install_package(package)?;
                 }
                 format!("apt-get install {package}")
             }
             Source::Rustup(component) => {
                 if succeeds(&mut command("rustup", ["--version"])) {
-                    eprintln!("{} is missing; installing it", self.program);
+                    eprintln!("{} is missing; installing it", self.name);
                     // Whether it worked shows below.
                     let _ = run(&mut command("rustup", ["component", "add", component]));
                 }
@@ -63,7 +66,7 @@ impl Need {
             }
         };
         if !self.is_there() {
-            bail!("{} is missing; install it, on Debian with `{remedy}`, then run this again", self.program);
+            bail!("{} is missing; install it, on Debian with `{remedy}`, then run this again", self.name);
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ pub struct TestArguments {
 }
 
 /// What must compile for the browser.
-const WASM_PACKAGES: [&str; 3] = ["stethoscope-app", "stethoscope-core", "stethoscope-show"];
+const WASM_PACKAGES: [&str; 4] = ["stethoscope-app", "stethoscope-core", "stethoscope-remote", "stethoscope-show"];
 
 /// How a stage ended, if not in an error.
 enum Outcome {

@@ -10,6 +10,7 @@ use stethoscope_core::model::Model;
 use stethoscope_core::pairing::Pairing;
 use stethoscope_core::plan::ReadPlan;
 use stethoscope_core::selection::Selection;
+use stethoscope_remote::SideFiles;
 
 use super::output::Destination;
 use super::{Failure, Reading};
@@ -30,7 +31,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let platform = arguments.reading.platform();
     let start = Instant::now();
-    let open = |reference: &str| pollster::block_on(platform.open(reference));
+    let open = |reference: &str| pollster::block_on(platform.open(reference, SideFiles::Configuration));
     let (a, b) = (open(&arguments.a)?, open(&arguments.b)?);
     let selection = Selection::parse("all").map_err(|error| JobError::from(DeltaError::from(error)))?;
     let pairing = Pairing::new(&a, &b, &selection).map_err(|error| JobError::from(DeltaError::from(error)))?;

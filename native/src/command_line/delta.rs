@@ -7,6 +7,7 @@ use stethoscope_core::report::{DeltaReport, RelativeDefinition};
 use stethoscope_core::work::{DeltaRequest, Event, Request};
 use stethoscope_show as show;
 
+use super::computing::{self, Computing, GpuChoice};
 use super::output::{self, Destination, OutputError};
 use super::{Failure, Reading, progress, words};
 
@@ -14,9 +15,11 @@ use super::{Failure, Reading, progress, words};
 #[derive(clap::Args)]
 pub struct Arguments {
     /// The base.
-    a: String,
+    #[arg(required_unless_present = "gpu")]
+    a: Option<String>,
     /// The model made from it.
-    b: String,
+    #[arg(required_unless_present = "gpu")]
+    b: Option<String>,
     /// What to measure, such as `o_proj & layers 5..30 + norm`.
     #[arg(long, default_value = "all", value_name = "SELECTION")]
     select: String,
@@ -28,9 +31,8 @@ pub struct Arguments {
     norms_only: bool,
     #[command(flatten)]
     reading: Reading,
-    /// Threads that compute [default: all cores].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    threads: Option<u16>,
+    #[command(flatten)]
+    computing: Computing,
     /// Write the report as JSON to a file, or to standard output instead of the table (-).
     #[arg(long, value_name = "FILE|-")]
     json: Option<Destination>,
@@ -57,14 +59,18 @@ enum Relative {
 
 /// Measures, shows and writes.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.computing.gpu == Some(GpuChoice::List) {
+        return Ok(computing::list()?);
+    }
+    let (Some(a), Some(b)) = (&arguments.a, &arguments.b) else {
+        computing::misused("two checkpoints were expected: stethoscope delta A B")
+    };
     arguments.check()?;
     let mut platform = arguments.reading.platform();
-    if let Some(threads) = arguments.threads {
-        platform.threads = threads.into();
-    }
+    arguments.computing.apply(&mut platform);
     let request = DeltaRequest {
-        a: arguments.a.clone(),
-        b: arguments.b.clone(),
+        a: a.clone(),
+        b: b.clone(),
         select: arguments.select.clone(),
         relative: match arguments.relative {
             Relative::Script => RelativeDefinition::Script,

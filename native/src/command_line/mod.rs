@@ -1,6 +1,8 @@
 //! The command line: what can be asked, and how the answer leaves.
 
 mod ceiling;
+mod computing;
+mod conformance;
 mod delta;
 mod inspect;
 pub(crate) mod output;
@@ -23,8 +25,9 @@ use stethoscope_show::text::printable;
 #[command(name = "stethoscope", version, max_term_width = 100)]
 #[command(
     after_help = "A checkpoint is a directory, a .safetensors file, an *.index.json, org/name[@revision] from the \
-local Hub cache, or one of the built-in synthetic pair, demo:base and demo:reasoner.\nTry: stethoscope delta demo:base \
-demo:reasoner\nWithout a command, a window opens, on one or two checkpoints, or on a report (.json)."
+Hub (its local cache first), a URL (https, s3, gs, az), or one of the built-in synthetic pair, demo:base and demo:reasoner. \
+Of what is elsewhere, only the bytes that are needed are read.\nTry: stethoscope delta demo:base \
+demo:reasoner\nWithout a command, a window opens: on one or two checkpoints, or on a report (.json)."
 )]
 #[command(args_conflicts_with_subcommands = true)]
 struct CommandLine {
@@ -40,6 +43,9 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Which modules of B changed from A, how much and in what way.
     Delta(delta::Arguments),
+    /// Check that an engine of this machine computes what it should.
+    #[command(hide = true)]
+    Conformance(conformance::Arguments),
     /// Sum the bytes that delta would read as 64-bit integers, and print how long it took: the ceiling for benchmarks.
     #[command(hide = true)]
     Ceiling(ceiling::Arguments),
@@ -54,11 +60,14 @@ struct Reading {
     /// A family table of your own, which names the modules (TOML).
     #[arg(long, value_name = "FILE")]
     anatomy: Option<PathBuf>,
+    /// Ask nothing of the network: models come from here or from the Hub's local cache.
+    #[arg(long)]
+    offline: bool,
 }
 
 impl Reading {
     fn platform(&self) -> Platform {
-        Platform { mmap: !self.no_mmap, anatomy: self.anatomy.clone(), ..Platform::default() }
+        Platform { mmap: !self.no_mmap, anatomy: self.anatomy.clone(), offline: self.offline, ..Platform::default() }
     }
 }
 
@@ -73,6 +82,8 @@ enum Failure {
     Window(#[from] WindowError),
     #[error("stopped before the end; nothing was written")]
     Interrupted,
+    #[error("this engine is not to be trusted: {0}")]
+    Nonconforming(String),
 }
 
 impl From<JobError> for Failure {
@@ -87,7 +98,7 @@ impl Failure {
         match self {
             Self::Job(error) if error.is_misuse() => 2,
             Self::Output(error) if error.is_misuse() => 2,
-            Self::Job(_) | Self::Output(_) | Self::Window(_) => 1,
+            Self::Job(_) | Self::Output(_) | Self::Window(_) | Self::Nonconforming(_) => 1,
             Self::Interrupted => 130,
         }
     }
@@ -100,6 +111,7 @@ pub fn run() -> ExitCode {
         None => start::run(&start),
         Some(Command::Inspect(arguments)) => inspect::run(&arguments),
         Some(Command::Delta(arguments)) => delta::run(&arguments),
+        Some(Command::Conformance(arguments)) => conformance::run(&arguments),
         Some(Command::Ceiling(arguments)) => ceiling::run(&arguments),
     };
     match result {

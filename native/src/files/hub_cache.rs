@@ -5,37 +5,9 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// `org/name`, or `name` alone, with or without `@revision`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct HubName<'a> {
-    pub repository: &'a str,
-    pub revision: Option<&'a str>,
-}
-
-impl<'a> HubName<'a> {
-    /// Reads a name as the Hub allows them; none for anything else, such as a longer path.
-    pub fn parse(text: &'a str) -> Option<Self> {
-        let (repository, revision) = match text.split_once('@') {
-            Some((repository, revision)) => (repository, Some(revision)),
-            None => (text, None),
-        };
-        let plain = |part: &str| {
-            !part.is_empty()
-                && !part.starts_with(['.', '-'])
-                && !part.contains("..")
-                && part.chars().all(|character| character.is_ascii_alphanumeric() || "._-".contains(character))
-        };
-        // A branch may have slashes: refs/pr/1.
-        let fits = repository.split('/').count() <= 2
-            && repository.split('/').all(plain)
-            && revision.is_none_or(|revision| revision.split('/').all(plain));
-        fits.then_some(Self { repository, revision })
-    }
-
-    /// The folder of its repository in a cache.
-    pub fn folder(&self, cache: &Path) -> PathBuf {
-        cache.join(format!("models--{}", self.repository.replace('/', "--")))
-    }
+/// The folder of a repository in a cache.
+pub(super) fn folder(repository: &str, cache: &Path) -> PathBuf {
+    cache.join(format!("models--{}", repository.replace('/', "--")))
 }
 
 /// The folder that the Hub's libraries download to, by the same variables that they obey.
@@ -94,19 +66,6 @@ fn is_commit(commit: &str, revision: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_told_from_paths() {
-        let name = |repository, revision| Some(HubName { repository, revision });
-        assert_eq!(HubName::parse("Qwen/Qwen2.5-1.5B"), name("Qwen/Qwen2.5-1.5B", None));
-        assert_eq!(HubName::parse("gpt2@main"), name("gpt2", Some("main")));
-        assert_eq!(HubName::parse("a/b@refs/pr/1"), name("a/b", Some("refs/pr/1")));
-        for path in
-            ["", "/a/b", "a/b/c", "./a", "../a", "a/..", "~/a", "a/b/", "a b/c", "a/b@", "a/b@../../x", "a/b@c/../d"]
-        {
-            assert_eq!(HubName::parse(path), None, "{path}");
-        }
-    }
 
     #[test]
     fn the_cache_is_where_the_hubs_own_variables_say() {

@@ -13,6 +13,7 @@ mod format;
 mod lanes;
 mod neon;
 mod relative;
+mod rows_and_columns;
 mod sums;
 mod ulps;
 mod wasm;
@@ -22,6 +23,8 @@ use crate::dtype::Dtype;
 use crate::statistics::DeltaSums;
 use format::{Bf16, F16, F32, Format};
 use relative::Scatter;
+
+pub use rows_and_columns::SquaredNorms;
 
 /// Elements of a tile: two tiles of BF16, their codes and the bins in use fit a first-level cache of 32 KiB.
 pub const TILE: usize = 2048;

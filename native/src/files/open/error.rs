@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use stethoscope_core::folder::FolderError;
 use stethoscope_core::shard_header::ForeignFormat;
+use stethoscope_remote::{FetchError, RemoteOpenError};
 
 /// A reference could not be opened. Each message names what was given, what was found, and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -12,15 +13,15 @@ use stethoscope_core::shard_header::ForeignFormat;
 pub enum OpenError {
     #[error(
         "{reference}: there is no such file or directory{}; a directory with .safetensors files, a .safetensors file, \
-         an *.index.json, or org/name for a model in the Hub's local cache was expected",
+         an *.index.json, a URL, or org/name for a model on the Hub was expected",
         suggest(suggestions)
     )]
     Missing { reference: String, suggestions: Vec<String> },
     #[error(
-        "{reference} is neither a path here{} nor a model in the Hub's local cache ({}); fetch it first, with \
-         `hf download {repository}{}`",
+        "{reference} is neither a path here{} nor a model in the Hub's local cache ({}), and the Hub is not asked, because \
+         this is offline; fetch it first, with `hf download {repository}{}`",
         suggest(suggestions),
-        cache.as_deref().map_or_else(|| "which was not found: set HF_HUB_CACHE".to_owned(), |cache| cache.display().to_string()),
+        told(cache.as_ref()),
         revision.as_deref().map(|revision| format!(" --revision {revision}")).unwrap_or_default()
     )]
     NotInCache {
@@ -31,6 +32,12 @@ pub enum OpenError {
         suggestions: Vec<String>,
     },
     #[error(
+        "{reference} is neither a path here{} nor a model in the Hub's local cache ({}), and the Hub does not give it: {error}",
+        suggest(suggestions),
+        told(cache.as_ref())
+    )]
+    NotOnTheHub { reference: String, cache: Option<PathBuf>, suggestions: Vec<String>, error: Box<FetchError> },
+    #[error(
         "{reference}: {repository} has no snapshot of {}; it has {}, so name one of these or fetch the one you want with \
          `hf download`",
         revision.as_deref().unwrap_or("main"),
@@ -38,10 +45,15 @@ pub enum OpenError {
     )]
     NoSnapshot { reference: String, repository: String, revision: Option<String>, held: Vec<String> },
     #[error(
-        "{reference}: checkpoints are not read over the network yet; download the .safetensors files with their \
-         config.json, and give their directory"
+        "{reference} is elsewhere, but --offline was given; leave it out, or download the files and give their directory"
     )]
-    Url { reference: String },
+    Offline { reference: String },
+    #[error("the Hub's address {endpoint:?} cannot be used: {why}; set HF_ENDPOINT to one like https://huggingface.co")]
+    Endpoint { endpoint: String, why: String },
+    #[error("the network cannot be used: {why}")]
+    Network { why: String },
+    #[error(transparent)]
+    Remote(#[from] RemoteOpenError),
     #[error("{reference}: there is no such demonstration; demo:base or demo:reasoner was expected")]
     Demo { reference: String },
     #[error("{}: permission denied; make it readable for you, or run as somebody who may read it", path.display())]
@@ -80,6 +92,10 @@ impl OpenError {
             _ => Self::Io { path, doing, source },
         }
     }
+}
+
+fn told(cache: Option<&PathBuf>) -> String {
+    cache.map_or_else(|| "which was not found: set HF_HUB_CACHE".to_owned(), |cache| cache.display().to_string())
 }
 
 fn suggest(suggestions: &[String]) -> String {

@@ -14,10 +14,12 @@ use stethoscope_core::folder::LARGEST_SIDE_FILE;
 use stethoscope_core::settings::SIDE_FILES;
 use stethoscope_core::shard_header::ForeignFormat;
 use stethoscope_core::source::ByteSource;
+use stethoscope_remote::{HubName, RemoteOpenError, SideFiles};
 
-use super::hub_cache::{self, HubName};
+use super::hub_cache;
 use super::similar::similar_paths;
 use super::{MappedFile, PositionedFile};
+use crate::remote::{self, HubSettings};
 
 pub use error::OpenError;
 
@@ -33,33 +35,52 @@ pub struct OpenOptions {
     pub hub_cache: Option<PathBuf>,
     /// Where `demo:…` comes from.
     pub demo: Option<DemoOpener>,
+    /// The Hub, and who asks it.
+    pub hub: HubSettings,
+    /// Nothing is asked of the network.
+    pub offline: bool,
+    /// Which small files beside the shards are fetched from elsewhere.
+    pub side_files: SideFiles,
 }
 
 impl Default for OpenOptions {
-    /// Mapped files, the Hub cache that the environment names, and no demonstrations.
+    /// Mapped files, the Hub and its cache as the environment has them, and no demonstrations.
     fn default() -> Self {
-        Self { mmap: true, hub_cache: hub_cache::default_cache(), demo: None }
+        Self {
+            mmap: true,
+            hub_cache: hub_cache::default_cache(),
+            demo: None,
+            hub: HubSettings::from_environment(),
+            offline: false,
+            side_files: SideFiles::All,
+        }
     }
 }
 
 /// Finds the files of the checkpoint that `reference` names and opens its shards; none is read further than an index
-/// and the small files.
+/// and the small files, and on the network the first bytes of every shard.
 ///
 /// A reference is a directory, a `.safetensors` file, an `*.index.json`, a repository folder of the Hub's cache,
-/// `org/name[@revision]` for a model in that cache, or `demo:NAME`. What exists as a path is one.
-pub fn open_reference(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
+/// `org/name[@revision]` for a model in that cache or else on the Hub, a URL (`https:`, `s3:`, …), or `demo:NAME`. What
+/// exists as a path is one.
+pub async fn open_reference(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
     let owned = || reference.to_owned();
     if reference.starts_with("demo:") {
         let demo = options.demo.and_then(|open| open(reference));
         return demo.ok_or_else(|| OpenError::Demo { reference: owned() });
     }
-    if reference.starts_with("http://") || reference.starts_with("https://") {
-        return Err(OpenError::Url { reference: owned() });
+    if remote::is_elsewhere(reference) {
+        if options.offline {
+            return Err(OpenError::Offline { reference: without_query(reference) });
+        }
+        return remote::open(reference, &options.hub, options.side_files).await;
     }
     let path = Path::new(reference);
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if absent(&error) && fs::symlink_metadata(path).is_err() => return open_hub(reference, options),
+        Err(error) if absent(&error) && fs::symlink_metadata(path).is_err() => {
+            return open_hub(reference, options).await;
+        }
         Err(error) => return Err(OpenError::from_io(path, "opened", error)),
     };
     if metadata.is_dir() {
@@ -85,24 +106,50 @@ fn absent(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory | InvalidInput | InvalidFilename)
 }
 
-/// A reference that is not a path: a model in the Hub's cache.
-fn open_hub(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
-    let missing =
-        || OpenError::Missing { reference: visible(reference), suggestions: similar_paths(Path::new(reference)) };
-    let name = HubName::parse(reference).ok_or_else(missing)?;
-    let repository = options.hub_cache.as_deref().map(|cache| name.folder(cache));
-    match repository.filter(|folder| hub_cache::is_repository(folder)) {
-        Some(folder) => open_snapshot(reference, &folder, name.revision, options),
+/// A reference that is not a path: a model in the Hub's cache, or else on the Hub.
+async fn open_hub(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
+    let suggestions = || similar_paths(Path::new(reference));
+    let missing = || OpenError::Missing { reference: visible(reference), suggestions: suggestions() };
+    let name = HubName::parse(reference).filter(|name| !is_file_name(name.repository)).ok_or_else(missing)?;
+    let is_offline = options.offline || options.hub.offline;
+    let repository = options.hub_cache.as_deref().map(|cache| hub_cache::folder(name.repository, cache));
+    if let Some(folder) = repository.filter(|folder| hub_cache::is_repository(folder)) {
+        let cached = open_snapshot(reference, &folder, name.revision, options);
+        // A cache may hold another revision, or the tokenizer alone.
+        if cached.is_ok() || is_offline {
+            return cached;
+        }
+    } else if !name.repository.contains('/') {
         // One word is rather a misspelt directory.
-        None if !name.repository.contains('/') => Err(missing()),
-        None => Err(OpenError::NotInCache {
+        return Err(missing());
+    } else if is_offline {
+        return Err(OpenError::NotInCache {
             reference: reference.to_owned(),
             repository: name.repository.to_owned(),
             revision: name.revision.map(str::to_owned),
             cache: options.hub_cache.clone(),
-            suggestions: similar_paths(Path::new(reference)),
-        }),
+            suggestions: suggestions(),
+        });
     }
+    match remote::open(reference, &options.hub, options.side_files).await {
+        Err(OpenError::Remote(RemoteOpenError::Unlisted(error))) => Err(OpenError::NotOnTheHub {
+            reference: reference.to_owned(),
+            cache: options.hub_cache.clone(),
+            suggestions: suggestions(),
+            error: Box::new(error),
+        }),
+        other => other,
+    }
+}
+
+/// Whether a name is rather that of a file here than of a model.
+fn is_file_name(name: &str) -> bool {
+    [".safetensors", ".json", ".gguf", ".bin", ".yaml", ".yml"].iter().any(|ending| name.ends_with(ending))
+}
+
+/// A URL without what follows its path, which may be a secret.
+fn without_query(reference: &str) -> String {
+    reference.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
 
 /// A repository folder of the Hub's cache.

@@ -21,7 +21,11 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn options() -> OpenOptions {
-    OpenOptions { mmap: true, hub_cache: None, demo: None }
+    OpenOptions { mmap: true, hub_cache: None, demo: None, offline: true, ..OpenOptions::default() }
+}
+
+fn open_reference(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
+    pollster::block_on(super::open_reference(reference, options))
 }
 
 fn open(path: &Path) -> Result<CheckpointFiles, OpenError> {
@@ -188,11 +192,11 @@ fn a_path_that_is_missing_is_refused_with_names_that_are_close() {
 }
 
 #[test]
-fn urls_are_not_read_yet() {
-    assert_message(
-        open_reference("https://x.org/m.safetensors", &options()),
-        &["https://x.org", "not read over the network yet"],
-    );
+fn nothing_elsewhere_is_opened_offline() {
+    for url in ["https://x.org/m.safetensors?secret", "s3://bucket/folder?secret"] {
+        let message = open_reference(url, &options()).err().unwrap().to_string();
+        assert!(message.contains("elsewhere, but --offline") && !message.contains("secret"), "{message}");
+    }
 }
 
 #[test]
