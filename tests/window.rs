@@ -55,7 +55,8 @@ fn assert_is_painted(picture: &image::RgbImage) {
 fn the_window_measures_what_the_command_line_does() {
     let proof = prove(&["demo:base", "demo:reasoner"]);
     assert_eq!(proof.answer.status.code(), Some(0), "{:#?}", proof.answer);
-    let report: Value = serde_json::from_str(&succeed(&["delta", "demo:base", "demo:reasoner", "--json", "-"])).unwrap();
+    let report: Value =
+        serde_json::from_str(&succeed(&["delta", "demo:base", "demo:reasoner", "--json", "-"])).unwrap();
     for part in ["a", "b", "select", "tensors", "modules", "unpaired", "settings"] {
         assert!(proof.state["report"][part] == report[part], "{part} differs");
     }

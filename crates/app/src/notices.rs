@@ -76,7 +76,10 @@ mod tests {
         notices.add(Gravity::Warning, "A", "odd\u{1b}[31m");
         notices.add(Gravity::Note, "save", "done");
         assert_eq!((notices.all().len(), notices.grave(), notices.unseen), (2, 1, 2));
-        assert_eq!(notices.all()[0], Notice { gravity: Gravity::Warning, about: "A".into(), text: "odd [31m".into(), times: 2 });
+        assert_eq!(
+            notices.all()[0],
+            Notice { gravity: Gravity::Warning, about: "A".into(), text: "odd [31m".into(), times: 2 }
+        );
     }
 
     #[test]

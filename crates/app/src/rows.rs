@@ -107,9 +107,11 @@ impl Rows {
     /// Takes one more.
     pub fn push(&mut self, tensor: TensorDelta, definition: RelativeDefinition) {
         let key = ModuleKey::of(&tensor);
-        let position = self.modules.iter().position(|module| module.key == key).unwrap_or_else(|| {
-            self.insert_module(Module { key, cells: BTreeMap::new(), style: 0 })
-        });
+        let position = self
+            .modules
+            .iter()
+            .position(|module| module.key == key)
+            .unwrap_or_else(|| self.insert_module(Module { key, cells: BTreeMap::new(), style: 0 }));
         if let Some(module) = self.modules.get_mut(position) {
             module.cells.entry(tensor.site.layer).or_default().add(self.tensors.len(), &tensor, definition);
         }

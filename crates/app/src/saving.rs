@@ -107,11 +107,13 @@ pub fn quoted(words: &[String]) -> String {
 pub fn read(name: &str, bytes: &[u8]) -> Result<DeltaReport, String> {
     const SCHEMA: &str = "stethoscope.delta/1";
     let name = show::text::printable(name);
-    let value: serde_json::Value =
-        serde_json::from_slice(bytes).map_err(|error| format!("{name} is not JSON ({error}): open a report that `delta --json` wrote"))?;
+    let value: serde_json::Value = serde_json::from_slice(bytes)
+        .map_err(|error| format!("{name} is not JSON ({error}): open a report that `delta --json` wrote"))?;
     match value.get("schema").and_then(serde_json::Value::as_str) {
         Some(SCHEMA) => serde_json::from_value(value).map_err(|error| {
-            format!("{name} says that it is a {SCHEMA}, but it is not whole ({error}): write it again with `delta --json`")
+            format!(
+                "{name} says that it is a {SCHEMA}, but it is not whole ({error}): write it again with `delta --json`"
+            )
         }),
         Some(newer) if newer.starts_with("stethoscope.delta/") => Err(format!(
             "{name} is a {}, and this version reads {SCHEMA}: open it with the version that wrote it, or measure again",
@@ -142,7 +144,10 @@ mod tests {
         request.select = "o_proj & layers 5..30".into();
         request.norms_only = true;
         request.relative = RelativeDefinition::Formula;
-        assert_eq!(command(&request)[4..], ["--select", "o_proj & layers 5..30", "--relative", "formula", "--norms-only"]);
+        assert_eq!(
+            command(&request)[4..],
+            ["--select", "o_proj & layers 5..30", "--relative", "formula", "--norms-only"]
+        );
     }
 
     #[test]

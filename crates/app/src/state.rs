@@ -6,7 +6,6 @@ use stethoscope_core::outline::Selectable;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition, TensorDelta};
 use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
 use stethoscope_core::work::DeltaRequest;
-use stethoscope_show as show;
 
 use crate::chosen::Chosen;
 use crate::measurement::Measurement;
@@ -18,7 +17,6 @@ use crate::saving::{self, Format};
 use crate::selecting::Selecting;
 use crate::slot::{Content, Slot};
 use crate::table::Table;
-use crate::view::Quantity;
 
 /// A window that lies over the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -336,11 +334,6 @@ impl State {
         is_opening || (self.measurement.is_running() && !self.measurement.is_paused) || self.platform.is_awaiting()
     }
 
-    /// The unit that values of a quantity have, for an axis.
-    pub const fn axis_title(quantity: Quantity) -> &'static str {
-        quantity.symbol()
-    }
-
     /// What there is, for tests from outside.
     pub fn summary(&self) -> Summary {
         Summary {
@@ -370,8 +363,12 @@ impl State {
         self.measurement.rows.modules.iter().any(|module| module.key.part == Part::Bias)
     }
 
-    /// What the synthetic pair is.
-    pub const SYNTHETIC: &str = show::modules::SYNTHETIC;
+    /// Whether the numbers shown are of other checkpoints than those that are open.
+    pub fn is_of_others(&self) -> bool {
+        let Some(request) = &self.measurement.request else { return false };
+        let is_other = |side, measured: &str| self.slot(side).reference().is_some_and(|open| open != measured);
+        is_other(Side::A, &request.a) || is_other(Side::B, &request.b)
+    }
 }
 
 /// What there is, as JSON.

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
-use stethoscope_core::report::TensorDelta;
+use stethoscope_core::report::{DeltaNumbers, TensorDelta};
 
 use crate::rows::Rows;
 use crate::view::Parts;
@@ -68,8 +68,7 @@ impl Column {
 }
 
 /// 1 − cos(A, B), from the sums that lose no digits where the two are nearly parallel.
-pub fn one_minus_cosine(row: &TensorDelta) -> Option<f64> {
-    let numbers = &row.numbers;
+pub fn one_minus_cosine(numbers: &DeltaNumbers) -> Option<f64> {
     let product = numbers.l2_a * numbers.l2_b;
     // ‖a‖‖b‖ − a·b = (‖d‖² − (‖a‖ − ‖b‖)²) / 2.
     let difference = numbers.l2_a - numbers.l2_b;
@@ -158,7 +157,7 @@ impl Table {
             Column::Elements => one.numbers.elements.cmp(&other.numbers.elements),
             Column::Delta => one.numbers.l2_delta.total_cmp(&other.numbers.l2_delta),
             Column::Relative => by(|row| row.numbers.l2_relative),
-            Column::Cosine => by(one_minus_cosine),
+            Column::Cosine => by(|row| one_minus_cosine(&row.numbers)),
             Column::Changed => by(|row| Some(row.numbers.changed as f64 / row.numbers.elements.max(1) as f64)),
             Column::Bimodal => is_bimodal(one).cmp(&is_bimodal(other)),
         }

@@ -1,6 +1,9 @@
 //! The look: one quiet grey, one accent, and colours for numbers that the colour-blind can tell apart.
 
-use egui::{Color32, Context, CornerRadius, FontDefinitions, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Ui, Vec2, Visuals};
+use egui::{
+    Color32, Context, CornerRadius, FontDefinitions, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Ui, Vec2,
+    Visuals,
+};
 use stethoscope_show::colors;
 
 /// Everything drawn here comes in one of these two.
@@ -64,10 +67,8 @@ fn visuals(theme: Theme) -> Visuals {
     visuals.selection.stroke =
         Stroke::new(1.0, if is_dark { Color32::from_rgb(214, 236, 252) } else { Color32::from_rgb(0, 62, 104) });
     visuals.hyperlink_color = accent(is_dark);
-    visuals.warn_fg_color =
-        if is_dark { Color32::from_rgb(240, 186, 76) } else { Color32::from_rgb(140, 84, 0) };
-    visuals.error_fg_color =
-        if is_dark { Color32::from_rgb(250, 124, 104) } else { Color32::from_rgb(176, 34, 20) };
+    visuals.warn_fg_color = if is_dark { Color32::from_rgb(240, 186, 76) } else { Color32::from_rgb(140, 84, 0) };
+    visuals.error_fg_color = if is_dark { Color32::from_rgb(250, 124, 104) } else { Color32::from_rgb(176, 34, 20) };
     let corner = CornerRadius::same(4);
     for widget in [
         &mut visuals.widgets.noninteractive,
@@ -106,7 +107,13 @@ pub fn category(ui: &Ui, index: usize) -> Color32 {
     }
     // Lighter on the dark: half-way to white for what is dark, a little for what is bright.
     let luminance = (u32::from(red) * 2 + u32::from(green) * 5 + u32::from(blue)) / 8;
-    let toward_white = if luminance < 40 { 200 } else if luminance < 110 { 90 } else { 40 };
+    let toward_white = if luminance < 40 {
+        200
+    } else if luminance < 110 {
+        90
+    } else {
+        40
+    };
     let lighter = |channel: u8| {
         let channel = u32::from(channel);
         u8::try_from(channel + (255 - channel) * toward_white / 255).unwrap_or(u8::MAX)

@@ -12,7 +12,9 @@ use crate::chosen::{Chosen, ModuleKey};
 use crate::notices::Gravity;
 use crate::platform::{Opening, Side};
 use crate::specimens::{Seen, Specimen};
+use crate::table::Column;
 use stethoscope_core::anatomy::{Part, Role};
+use stethoscope_core::report::DeltaReport;
 
 /// The app in a window of this size, on a platform that runs everything at once.
 struct Window {
@@ -118,7 +120,10 @@ fn a_selection_is_painted_with_the_keyboard_and_typed_as_text() {
     let row = grid.roles.iter().position(|role| role.name() == "o_proj").unwrap();
     window.app().state.selecting.cursor = (4, row);
     window.harness.run();
-    window.harness.get_by(|node| node.label().is_some_and(|label| label.starts_with("Selection grid: o_proj, layer 4"))).focus();
+    window
+        .harness
+        .get_by(|node| node.label().is_some_and(|label| label.starts_with("Selection grid: o_proj, layer 4")))
+        .focus();
     window.harness.run();
     window.harness.key_press(Key::Space);
     window.harness.run();
@@ -156,7 +161,8 @@ fn what_cannot_be_opened_is_told_in_its_slot_and_kept_in_the_drawer() {
 #[test]
 fn a_saved_report_opens_again_with_the_same_numbers() {
     let mut window = Window::plain().with_demo();
-    window.click("Save");
+    window.harness.get_by_label("Save").click();
+    window.harness.run_steps(4);
     window.click("Report as JSON");
     let saved = window.seen.borrow().saved.clone();
     let [(name, bytes)] = saved.as_slice() else { panic!("one file") };
@@ -208,6 +214,34 @@ fn an_idle_window_does_not_repaint() {
     let mut window = Window::plain().with_demo();
     assert!(window.harness.run() <= 3, "it settles at once");
     assert!(!window.app().state.is_busy());
+}
+
+#[test]
+fn a_model_of_200_layers_and_10_000_tensors_is_scrolled_sorted_and_filtered() {
+    let mut window = Window::plain().with_demo();
+    let report = window.app().state.measurement.whole_report().unwrap();
+    let tensors = (0..10_000_u32).map(|number| {
+        let mut row = report.tensors[number as usize % report.tensors.len()].clone();
+        row.site.layer = Some(number % 200);
+        row.name = format!("model.layers.{}.experts.{number}", number % 200);
+        row
+    });
+    let report = DeltaReport { tensors: tensors.collect(), ..report };
+    let bytes = serde_json::to_vec(&report).unwrap();
+    window.app().state.open_report("large.json", &bytes);
+    window.harness.run();
+    assert!(window.harness.query_by_label("10,000 of 10,000 tensors").is_some());
+    let in_sight = |window: &Window| {
+        let names = window
+            .harness
+            .query_all_by(|node| node.value().or(node.label()).is_some_and(|text| text.starts_with("model.layers.")));
+        names.count()
+    };
+    assert!((1..100).contains(&in_sight(&window)), "only rows in sight are made: {}", in_sight(&window));
+    window.app().state.table.sort_by(Column::Name);
+    "layers.199. experts".clone_into(&mut window.app().state.table.filter);
+    window.harness.run();
+    assert!(window.harness.query_by_label("50 of 10,000 tensors").is_some());
 }
 
 /// Renders a window and keeps the picture; it must hold more than one colour.

@@ -51,8 +51,7 @@ pub fn percent_tick(ratio: f64) -> String {
 /// A number without zeros at the end of its fraction: `5.00` is `5`, `1.00e-3` is `1e-3`.
 fn shortest(number: &str) -> String {
     let (mantissa, exponent) = number.split_once('e').map_or((number, None), |(one, other)| (one, Some(other)));
-    let mantissa =
-        if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
+    let mantissa = if mantissa.contains('.') { mantissa.trim_end_matches('0').trim_end_matches('.') } else { mantissa };
     exponent.map_or_else(|| mantissa.to_owned(), |exponent| format!("{mantissa}e{exponent}"))
 }
 

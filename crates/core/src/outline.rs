@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::anatomy::{Anatomy, Site};
 use crate::config::ModelConfig;
 use crate::model::Model;
-use crate::selection::{SelectionError, ResolveError, SelectableTensor, Selected, Selection};
+use crate::selection::{ResolveError, SelectableTensor, Selected, Selection, SelectionError};
 use crate::selector::Grid;
 
 /// What is needed to say what a selection means in a checkpoint, as data.

@@ -22,15 +22,20 @@ enum Source {
 }
 
 /// Compiling C, which build scripts of dependencies may do, and linking.
-pub const C_COMPILER: Need = Need { name: "cc", program: "cc", probe: &["--version"], source: Source::Apt("build-essential") };
+pub const C_COMPILER: Need =
+    Need { name: "cc", program: "cc", probe: &["--version"], source: Source::Apt("build-essential") };
 /// `cargo fmt`.
-pub const RUSTFMT: Need = Need { name: "rustfmt", program: "rustfmt", probe: &["--version"], source: Source::Rustup("rustfmt") };
+pub const RUSTFMT: Need =
+    Need { name: "rustfmt", program: "rustfmt", probe: &["--version"], source: Source::Rustup("rustfmt") };
 /// `cargo clippy`.
-pub const CLIPPY: Need = Need { name: "cargo-clippy", program: "cargo-clippy", probe: &["--version"], source: Source::Rustup("clippy") };
+pub const CLIPPY: Need =
+    Need { name: "cargo-clippy", program: "cargo-clippy", probe: &["--version"], source: Source::Rustup("clippy") };
 /// Unpacking the distribution's `rust-src`.
-pub const DPKG: Need = Need { name: "dpkg-deb", program: "dpkg-deb", probe: &["--version"], source: Source::Apt("dpkg") };
+pub const DPKG: Need =
+    Need { name: "dpkg-deb", program: "dpkg-deb", probe: &["--version"], source: Source::Apt("dpkg") };
 /// A display that nobody sees, to open windows on.
-pub const VIRTUAL_DISPLAY: Need = Need { name: "xvfb-run", program: "xvfb-run", probe: &["--help"], source: Source::Apt("xvfb xauth") };
+pub const VIRTUAL_DISPLAY: Need =
+    Need { name: "xvfb-run", program: "xvfb-run", probe: &["--help"], source: Source::Apt("xvfb xauth") };
 /// A graphics adapter in software, to paint windows with.
 pub const SOFTWARE_ADAPTER: Need = Need {
     name: "lavapipe, a graphics adapter in software,",
@@ -39,8 +44,12 @@ pub const SOFTWARE_ADAPTER: Need = Need {
     source: Source::Apt("mesa-vulkan-drivers"),
 };
 /// The programs that the benchmarks compare with.
-pub const PYTHON: Need =
-    Need { name: "python3", program: "python3", probe: &["-c", "import ensurepip, venv"], source: Source::Apt("python3-venv") };
+pub const PYTHON: Need = Need {
+    name: "python3",
+    program: "python3",
+    probe: &["-c", "import ensurepip, venv"],
+    source: Source::Apt("python3-venv"),
+};
 
 impl Need {
     /// Makes sure that the program is there: installs it where that is possible, or says what to install.

@@ -61,9 +61,11 @@ impl Platform for Desktop {
     fn pick(&mut self, side: Side, what: Pick) {
         let dialog = AsyncFileDialog::new().set_title(format!("Open {side}, {}", side.meaning()));
         match what {
-            Pick::Folder => self.await_dialog(dialog.pick_folder(), move |folder| {
-                Answer::Picked(side, openings(&paths(&[folder])))
-            }),
+            Pick::Folder => {
+                self.await_dialog(dialog.pick_folder(), move |folder| {
+                    Answer::Picked(side, openings(&paths(&[folder])))
+                });
+            }
             Pick::Files => {
                 let dialog = dialog.add_filter("Checkpoints and reports", &["safetensors", "json"]);
                 self.await_dialog(dialog.pick_files(), move |files| Answer::Picked(side, openings(&paths(&files))));

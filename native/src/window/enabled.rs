@@ -7,10 +7,10 @@ use eframe::{CreationContext, Frame, NativeOptions};
 use stethoscope_app::App;
 use stethoscope_app::platform::Side;
 
+use super::WindowError;
 use super::desktop::Desktop;
 use super::openings;
 use super::proof::Proof;
-use super::WindowError;
 use crate::platform::Platform;
 
 /// What the system calls this program: its desktop file, its icon.

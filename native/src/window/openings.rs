@@ -65,7 +65,9 @@ pub fn report(path: &Path) -> Opening {
         _ => {}
     }
     match std::fs::read(path) {
-        Ok(bytes) => Opening::Report { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), bytes },
+        Ok(bytes) => {
+            Opening::Report { name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(), bytes }
+        }
         Err(error) => Opening::Refused(format!("{shown} cannot be read: {error}")),
     }
 }
@@ -117,7 +119,10 @@ mod tests {
         assert_eq!(found(&["delta.json"]), [Opening::Report { name: "delta.json".into(), bytes: b"{}".into() }]);
         for (name, words) in [("cat.png", "drop a folder"), ("m.gguf", "GGUF")] {
             let found = found(&[name]);
-            assert!(matches!(&found[..], [Opening::Refused(text)] if text.contains(words) && text.contains(name)), "{found:?}");
+            assert!(
+                matches!(&found[..], [Opening::Refused(text)] if text.contains(words) && text.contains(name)),
+                "{found:?}"
+            );
         }
     }
 }

@@ -1,8 +1,8 @@
 //! For tests from outside: a window that shows what it is asked to, proves it, and closes.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use eframe::egui::{ColorImage, Context, ViewportCommand};
@@ -27,12 +27,7 @@ impl Proof {
     /// If the environment asks for one.
     pub fn wanted() -> Option<Self> {
         let folder = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty())?;
-        Some(Self {
-            folder: folder.into(),
-            settled: 0,
-            is_asked: false,
-            is_written: Arc::default(),
-        })
+        Some(Self { folder: folder.into(), settled: 0, is_asked: false, is_written: Arc::default() })
     }
 
     /// After every frame: waits until nothing is under way, takes a picture, and closes.

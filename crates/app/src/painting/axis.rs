@@ -49,7 +49,7 @@ impl Axis {
     fn linear_ticks(&self, count: usize) -> Vec<f64> {
         let rough = (self.high - self.low) / count.max(1) as f64;
         let magnitude = 10_f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].map(|round| round * magnitude).into_iter().find(|step| *step >= rough);
+        let step = [1.0, 2.0, 5.0, 10.0].map(|round| round * magnitude).into_iter().find(|step| *step * 1.5 >= rough);
         let Some(step) = step.filter(|step| step.is_normal()) else { return vec![self.low] };
         let steps = ((self.high - self.low) / step).floor().clamp(0.0, 100.0) as u32;
         (0..=steps).map(|index| self.low + f64::from(index) * step).collect()
@@ -79,10 +79,13 @@ mod tests {
     fn every_value_fits_and_ticks_are_round() {
         let linear = axis(&[0.0, 0.03, 0.133], false);
         assert!(linear.fraction(0.133).is_some_and(|fraction| (0.9..1.0).contains(&fraction)));
-        assert_eq!(linear.ticks(4).len(), 3);
+        assert_eq!(linear.ticks(4).len(), 8);
         let logarithmic = axis(&[0.0, 1e-3, 0.5], true);
         assert_eq!(logarithmic.fraction(0.0), None);
-        assert_eq!(logarithmic.ticks(4).iter().map(|tick| format!("{tick:.3}")).collect::<Vec<_>>(), ["0.001", "0.010", "0.100"]);
+        assert_eq!(
+            logarithmic.ticks(4).iter().map(|tick| format!("{tick:.3}")).collect::<Vec<_>>(),
+            ["0.001", "0.010", "0.100"]
+        );
     }
 
     #[test]

@@ -4,9 +4,8 @@ use egui::{Color32, Painter, Pos2, Shape, Stroke, Vec2};
 
 /// Paints the marker of the `index`th module.
 pub fn paint(painter: &Painter, index: usize, at: Pos2, radius: f32, color: Color32) {
-    let points = |corners: &[(f32, f32)]| -> Vec<Pos2> {
-        corners.iter().map(|&(x, y)| at + Vec2::new(x, y) * radius).collect()
-    };
+    let points =
+        |corners: &[(f32, f32)]| -> Vec<Pos2> { corners.iter().map(|&(x, y)| at + Vec2::new(x, y) * radius).collect() };
     let polygon = |corners: &[(f32, f32)]| Shape::convex_polygon(points(corners), color, Stroke::NONE);
     match index % 8 {
         0 => drop(painter.circle_filled(at, radius, color)),

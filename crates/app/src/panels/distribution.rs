@@ -73,15 +73,22 @@ pub fn sentence(verdict: &Bimodality) -> String {
     match verdict.modes.as_slice() {
         [] => "Too little changed to have a shape.".to_owned(),
         [first, .., last] if verdict.bimodal => format!(
-            "Bimodal: the changed weights moved in two opposite steps, around {first:+.2} and {last:+.2}. The valley between \
-             them is {depth} deep; scaling and noise of the same size would leave {null}."
+            "Bimodal: the changed weights moved in two opposite steps, around {} and {}. The valley between \
+             them is {depth} deep; scaling and noise of the same size would leave {null}.",
+            signed(*first),
+            signed(*last)
         ),
         [_, .., _] => format!(
             "Not bimodal: there is a valley ({depth} deep), but scaling and noise of the same size would leave one as well \
              ({null})."
         ),
-        [mode] => format!("Not bimodal: the changes have one mode, at {mode:+.2}, and spread around it."),
+        [mode] => format!("Not bimodal: the changes have one mode, at {}, and spread around it.", signed(*mode)),
     }
+}
+
+/// A relative change with its sign: `−0.20`.
+fn signed(change: f64) -> String {
+    format!("{change:+.2}").replace('-', "−")
 }
 
 fn module_sentence(module: &Module) -> String {
@@ -115,7 +122,8 @@ fn histogram_ui(state: &State, ui: &mut Ui, distribution: &Distribution, definit
     response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Canvas, true, "Histogram of relative change"));
     let changed = distribution.changed();
     let beyond = distribution.below.saturating_add(distribution.above);
-    let mut text = format!("{} changed, {} did not", numbers::grouped(changed), numbers::grouped(distribution.unchanged));
+    let mut text =
+        format!("{} changed, {} did not", numbers::grouped(changed), numbers::grouped(distribution.unchanged));
     if beyond > 0 {
         text.push_str(&format!(", {} by more than their own size", numbers::grouped(beyond)));
     }
@@ -130,14 +138,22 @@ fn histogram_ui(state: &State, ui: &mut Ui, distribution: &Distribution, definit
     let axis = Axis::of(counts.iter().map(|count| share(*count)), state.remembered.view.is_logarithmic);
     paint_frame(ui, area, &axis, half);
     let width = area.width() / counts.len().max(1) as f32;
-    let style = state.chosen.module.as_ref().and_then(|key| state.measurement.rows.module(key)).map_or(0, |module| module.style);
+    let style = state
+        .chosen
+        .module
+        .as_ref()
+        .and_then(|key| state.measurement.rows.module(key))
+        .map_or(0, |module| module.style);
     let color = theme::category(ui, style).gamma_multiply(0.85);
     let mut mesh = Mesh::default();
     for (at, count) in counts.iter().enumerate() {
         let Some(fraction) = axis.fraction(share(*count)).filter(|_| *count > 0) else { continue };
         let left = area.left() + width * at as f32;
         let top = egui::lerp(area.bottom()..=area.top(), (fraction as f32).max(0.004));
-        mesh.add_colored_rect(Rect::from_min_max(pos2(left, top), pos2(left + (width - 0.5).max(0.5), area.bottom())), color);
+        mesh.add_colored_rect(
+            Rect::from_min_max(pos2(left, top), pos2(left + (width - 0.5).max(0.5), area.bottom())),
+            color,
+        );
     }
     ui.painter().add(mesh);
     paint_modes(state, ui, area, half, definition);
@@ -146,9 +162,9 @@ fn histogram_ui(state: &State, ui: &mut Ui, distribution: &Distribution, definit
         if let Some(count) = counts.get(bin) {
             let first = (bins.start + bin) as f64 - distribution.counts.len() as f64 / 2.0;
             let text = format!(
-                "{:+.2} to {:+.2}\n{} elements, {}",
-                first / 100.0,
-                (first + 1.0) / 100.0,
+                "{} to {}\n{} elements, {}",
+                signed(first / 100.0),
+                signed((first + 1.0) / 100.0),
                 numbers::grouped(*count),
                 numbers::share(*count, changed)
             );
@@ -176,7 +192,7 @@ fn paint_changes(ui: &Ui, area: Rect, half: f64) {
         let x = egui::lerp(area.left()..=area.right(), (at as f32 + 1.0) / 2.0);
         painter.vline(x, area.y_range(), Stroke::new(1.0, theme::grid(ui)));
         let align = if at == 1.0 { Align2::RIGHT_TOP } else { Align2::CENTER_TOP };
-        let text = if at == 0.0 { "0".to_owned() } else { format!("{:+}", at * half) };
+        let text = if at == 0.0 { "0".to_owned() } else { format!("{:+}", at * half).replace('-', "−") };
         painter.text(pos2(x, area.bottom() + 3.0), align, text, font.clone(), weak);
     }
 }
@@ -204,7 +220,13 @@ fn layers_ui(state: &State, ui: &mut Ui, module: &Module) -> Option<Option<u32>>
     if strips.is_empty() || area.width() < 40.0 || area.height() < 20.0 {
         return None;
     }
-    let half = strips.iter().map(|(_, strip)| range(&strip.counts).0).fold(0.0, f64::max);
+    let mut sum = vec![0_u64; strips.first().map_or(0, |(_, strip)| strip.counts.len())];
+    for (bin, more) in strips.iter().flat_map(|(_, strip)| strip.counts.iter().enumerate()) {
+        if let Some(count) = sum.get_mut(bin) {
+            *count = count.saturating_add(*more);
+        }
+    }
+    let (half, _) = range(&sum);
     let row = (area.height() / strips.len() as f32).min(40.0);
     let area = Rect::from_min_size(area.min, vec2(area.width(), row * strips.len() as f32));
     let layers: Vec<u32> = strips.iter().filter_map(|(layer, _)| *layer).collect();
@@ -214,7 +236,13 @@ fn layers_ui(state: &State, ui: &mut Ui, module: &Module) -> Option<Option<u32>>
     let color = theme::category(ui, module.style);
     for (at, (layer, strip)) in strips.iter().enumerate() {
         let top = area.top() + row * at as f32;
-        paint_strip(&mut mesh, color, strip, half, Rect::from_min_size(pos2(area.left(), top), vec2(area.width(), row)));
+        paint_strip(
+            &mut mesh,
+            color,
+            strip,
+            half,
+            Rect::from_min_size(pos2(area.left(), top), vec2(area.width(), row)),
+        );
         if let Some(layer) = layer.filter(|layer| ticks.contains(layer)) {
             let text = if at == 0 { format!("layer {layer}") } else { layer.to_string() };
             ui.painter().text(pos2(area.left() - 5.0, top + row / 2.0), Align2::RIGHT_CENTER, text, font.clone(), weak);

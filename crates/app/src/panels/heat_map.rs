@@ -28,7 +28,8 @@ struct Layout {
 impl Layout {
     fn new(whole: Rect, layers: Vec<u32>, rows: usize, has_outside: bool) -> Self {
         let outside = if has_outside { GAP + OUTSIDE } else { 0.0 };
-        let cells = Rect::from_min_max(whole.min + vec2(LABELS, 2.0), whole.max - vec2(4.0 + outside, 18.0 + SCALE + 16.0));
+        let cells =
+            Rect::from_min_max(whole.min + vec2(LABELS, 2.0), whole.max - vec2(4.0 + outside, 18.0 + SCALE + 16.0));
         let column = (cells.width() / layers.len().max(1) as f32).min(56.0);
         let row = (cells.height() / rows.max(1) as f32).min(26.0);
         Self { cells, layers, rows, column, row, has_outside }
@@ -76,7 +77,11 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
     let (whole, response) = ui.allocate_exact_size(ui.available_size(), Sense::click());
     response.widget_info(|| {
         let chosen = state.chosen.describe().unwrap_or_else(|| "nothing".to_owned());
-        WidgetInfo::labeled(egui::accesskit::Role::Canvas, true, format!("Heat map of layers and modules; chosen: {chosen}"))
+        WidgetInfo::labeled(
+            egui::accesskit::Role::Canvas,
+            true,
+            format!("Heat map of layers and modules; chosen: {chosen}"),
+        )
     });
     let modules: Vec<&Module> = state.shown_modules().collect();
     let layers: Vec<u32> = state.measurement.rows.layers.iter().copied().collect();
@@ -89,7 +94,12 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
     let axis = Axis::of(values, state.remembered.view.is_logarithmic);
     paint_cells(state, ui, &layout, &axis, &modules);
     paint_labels(state, ui, &layout, &modules);
-    paint_scale(state, ui, &axis, Rect::from_min_max(pos2(layout.cells.left(), whole.bottom() - SCALE - 12.0), whole.max - vec2(4.0, 0.0)));
+    paint_scale(
+        state,
+        ui,
+        &axis,
+        Rect::from_min_max(pos2(layout.cells.left(), whole.bottom() - SCALE - 12.0), whole.max - vec2(4.0, 0.0)),
+    );
     let under = response.hover_pos().and_then(|mouse| layout.at(mouse));
     let under = under.and_then(|(row, layer)| Some((*modules.get(row)?, row, layer)));
     let mut clicked: Option<(ModuleKey, Option<u32>)> = None;
@@ -97,7 +107,12 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
         && let Some(cell) = module.cells.get(&layer)
     {
         if let Some(area) = layout.cell(row, layer) {
-            ui.painter().rect_stroke(area, 0.0, Stroke::new(1.0, ui.visuals().strong_text_color()), StrokeKind::Outside);
+            ui.painter().rect_stroke(
+                area,
+                0.0,
+                Stroke::new(1.0, ui.visuals().strong_text_color()),
+                StrokeKind::Outside,
+            );
         }
         let place = layer.map_or_else(|| "outside the layers".to_owned(), |layer| format!("layer {layer}"));
         let mut text =
@@ -187,14 +202,21 @@ fn paint_labels(state: &State, ui: &Ui, layout: &Layout, modules: &[&Module]) {
 fn paint_scale(state: &State, ui: &Ui, axis: &Axis, area: Rect) {
     let quantity = state.remembered.view.quantity;
     let (painter, weak, font) = (ui.painter(), ui.visuals().weak_text_color(), FontId::proportional(11.0));
-    let title = painter.text(pos2(area.left(), area.top() + 5.0), Align2::LEFT_CENTER, quantity.symbol(), font.clone(), weak);
-    let bar = Rect::from_min_size(pos2(title.right() + 10.0, area.top() + 1.0), vec2((area.right() - title.right() - 150.0).clamp(60.0, 260.0), 8.0));
+    let title =
+        painter.text(pos2(area.left(), area.top() + 5.0), Align2::LEFT_CENTER, quantity.symbol(), font.clone(), weak);
+    let bar = Rect::from_min_size(
+        pos2(title.right() + 10.0, area.top() + 1.0),
+        vec2((area.right() - title.right() - 150.0).clamp(60.0, 260.0), 8.0),
+    );
     let steps = 48;
     let mut mesh = Mesh::default();
     for step in 0..steps {
         let color = theme::amount(ui.visuals().dark_mode, (f64::from(step) + 0.5) / f64::from(steps));
         let width = bar.width() / steps as f32;
-        mesh.add_colored_rect(Rect::from_min_size(bar.min + vec2(width * step as f32, 0.0), vec2(width + 0.5, bar.height())), color);
+        mesh.add_colored_rect(
+            Rect::from_min_size(bar.min + vec2(width * step as f32, 0.0), vec2(width + 0.5, bar.height())),
+            color,
+        );
     }
     painter.add(mesh);
     for tick in axis.ticks((bar.width() / 60.0) as usize) {
@@ -213,7 +235,8 @@ fn paint_scale(state: &State, ui: &Ui, axis: &Axis, area: Rect) {
 
 /// Lets arrow keys move the choice: left and right through the layers, up and down through the modules.
 pub fn move_with_keys(state: &mut State, ui: &Ui, id: egui::Id, keys: &[Key]) {
-    let filter = egui::EventFilter { horizontal_arrows: true, vertical_arrows: keys.len() > 2, ..egui::EventFilter::default() };
+    let filter =
+        egui::EventFilter { horizontal_arrows: true, vertical_arrows: keys.len() > 2, ..egui::EventFilter::default() };
     ui.memory_mut(|memory| memory.set_focus_lock_filter(id, filter));
     let pressed = ui.input(|input| keys.iter().copied().find(|key| input.key_pressed(*key)));
     let Some(key) = pressed else { return };
@@ -226,7 +249,8 @@ pub fn move_with_keys(state: &mut State, ui: &Ui, id: egui::Id, keys: &[Key]) {
         Key::ArrowLeft => (0, -1),
         _ => (0, 1),
     };
-    let module = row.checked_add_signed(step_row).and_then(|row| modules.get(row)).or(modules.get(row)).unwrap_or(first);
+    let module =
+        row.checked_add_signed(step_row).and_then(|row| modules.get(row)).or(modules.get(row)).unwrap_or(first);
     let places: Vec<Option<u32>> = module.cells.keys().copied().collect();
     let place = match state.chosen.place.and_then(|place| places.iter().position(|other| *other == place)) {
         Some(at) => at.checked_add_signed(step_layer).filter(|at| *at < places.len()).unwrap_or(at),

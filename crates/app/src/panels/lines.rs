@@ -73,7 +73,12 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
     if let Some((module, layer, at)) = &nearest {
         ui.painter().circle_stroke(*at, 7.0, Stroke::new(1.5, ui.visuals().strong_text_color()));
         let value = module.cells.get(&Some(*layer)).and_then(|cell| cell.value(view.quantity));
-        let text = format!("{}, layer {layer}\n{} = {}", module.key.label(), view.quantity.symbol(), view.quantity.text(value));
+        let text = format!(
+            "{}, layer {layer}\n{} = {}",
+            module.key.label(),
+            view.quantity.symbol(),
+            view.quantity.text(value)
+        );
         response.clone().on_hover_text_at_pointer(text);
     }
     if response.clicked() {
@@ -119,7 +124,8 @@ fn paint_grid(ui: &Ui, frame: &Frame, whole: Rect) {
 pub fn layer_ticks(layers: &[u32], count: usize) -> Vec<u32> {
     let (Some(first), Some(last)) = (layers.first(), layers.last()) else { return Vec::new() };
     let span = last - first;
-    let step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].into_iter().find(|step| (span / step) as usize <= count.max(1));
+    let step =
+        [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000].into_iter().find(|step| (span / step) as usize <= count.max(1));
     let step = step.unwrap_or(span.max(1));
     layers.iter().copied().filter(|layer| layer % step == 0).take(count.max(1) + 2).collect()
 }

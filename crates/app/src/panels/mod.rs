@@ -32,7 +32,7 @@ pub enum Panel {
     Distribution,
     /// Every tensor.
     Table,
-    /// The one that is chosen.
+    /// The numbers of the one that is chosen, or of the module.
     Tensor,
     /// What is to be measured.
     Selector,
@@ -40,15 +40,8 @@ pub enum Panel {
 
 impl Panel {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Modules,
-        Self::Selector,
-        Self::Lines,
-        Self::HeatMap,
-        Self::Distribution,
-        Self::Tensor,
-        Self::Table,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Modules, Self::Selector, Self::Lines, Self::HeatMap, Self::Distribution, Self::Tensor, Self::Table];
 
     /// What its tab says.
     pub const fn title(self) -> &'static str {
@@ -58,7 +51,7 @@ impl Panel {
             Self::HeatMap => "Heat map",
             Self::Distribution => "Distribution",
             Self::Table => "Tensors",
-            Self::Tensor => "Tensor",
+            Self::Tensor => "Numbers",
             Self::Selector => "Selection",
         }
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use egui::{Align2, FontId, Key, Mesh, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, TextEdit, Ui, WidgetInfo, pos2, vec2};
+use egui::{
+    Align2, FontId, Key, Mesh, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, TextEdit, Ui, WidgetInfo, pos2, vec2,
+};
 use stethoscope_core::selector::{Cover, Grid, Place};
 use stethoscope_show::{numbers, text};
 
@@ -81,10 +83,7 @@ impl Layout {
 
     fn cell(&self, (column, row): (usize, usize)) -> Rect {
         let gap = if column == self.layers { GAP } else { 0.0 };
-        let at = pos2(
-            self.cells.left() + self.column * column as f32 + gap,
-            self.cells.top() + self.row * row as f32,
-        );
+        let at = pos2(self.cells.left() + self.column * column as f32 + gap, self.cells.top() + self.row * row as f32);
         let hair = if self.column > 5.0 && self.row > 5.0 { 1.0 } else { 0.0 };
         Rect::from_min_size(at, vec2((self.column - hair).max(1.0), (self.row - hair).max(1.0)))
     }
@@ -126,7 +125,8 @@ fn grid_ui(selecting: &mut Selecting, grid: &Grid, ui: &mut Ui) {
 
 fn describe(selecting: &Selecting, grid: &Grid, place: &Place) -> String {
     let role = text::printable(place.role.name());
-    let place_text = place.layer.map_or_else(|| format!("{role}, outside the layers"), |layer| format!("{role}, layer {layer}"));
+    let place_text =
+        place.layer.map_or_else(|| format!("{role}, outside the layers"), |layer| format!("{role}, layer {layer}"));
     let parameters = grid.parameters.get(place).copied().unwrap_or(0);
     let covered = selecting.meaning.as_ref().and_then(|meaning| meaning.coverage.get(place)).copied().unwrap_or(0);
     let cover = match selecting.cover(grid, place) {
@@ -148,7 +148,13 @@ fn paint(selecting: &Selecting, grid: &Grid, ui: &Ui, layout: &Layout, has_focus
     for (at, place) in selecting::places(grid) {
         let stroke = selecting.stroke.as_ref().filter(|stroke| stroke.covers(at));
         let cover = match (stroke, selecting.cover(grid, &place)) {
-            (Some(stroke), _) => if stroke.on { Cover::All } else { Cover::None },
+            (Some(stroke), _) => {
+                if stroke.on {
+                    Cover::All
+                } else {
+                    Cover::None
+                }
+            }
             (None, cover) => cover,
         };
         let area = layout.cell(at);
@@ -160,11 +166,21 @@ fn paint(selecting: &Selecting, grid: &Grid, ui: &Ui, layout: &Layout, has_focus
     painter.add(mesh);
     for area in parts {
         // Half of it, and not only by its shade.
-        painter.add(egui::Shape::convex_polygon(vec![area.left_top(), area.right_top(), area.left_bottom()], on, Stroke::NONE));
+        painter.add(egui::Shape::convex_polygon(
+            vec![area.left_top(), area.right_top(), area.left_bottom()],
+            on,
+            Stroke::NONE,
+        ));
     }
     for (row, role) in grid.roles.iter().enumerate() {
         let y = layout.cells.top() + layout.row * (row as f32 + 0.5);
-        painter.text(pos2(layout.cells.left() - 6.0, y), Align2::RIGHT_CENTER, text::printable(role.name()), font.clone(), weak);
+        painter.text(
+            pos2(layout.cells.left() - 6.0, y),
+            Align2::RIGHT_CENTER,
+            text::printable(role.name()),
+            font.clone(),
+            weak,
+        );
     }
     let bottom = layout.cells.top() + layout.row * layout.rows as f32 + 1.0;
     for layer in layer_ticks(&grid.layers, (layout.column * layout.layers as f32 / 28.0) as usize) {
@@ -185,7 +201,12 @@ fn mouse(selecting: &mut Selecting, grid: &Grid, ui: &Ui, layout: &Layout, respo
         && let Some(place) = selecting::place(grid, (column, row))
         && grid.parameters.contains_key(&place)
     {
-        ui.painter().rect_stroke(layout.cell((column, row)), 0.0, Stroke::new(1.0, ui.visuals().strong_text_color()), StrokeKind::Outside);
+        ui.painter().rect_stroke(
+            layout.cell((column, row)),
+            0.0,
+            Stroke::new(1.0, ui.visuals().strong_text_color()),
+            StrokeKind::Outside,
+        );
         response.clone().on_hover_text_at_pointer(describe(selecting, grid, &place));
     }
     // A stroke begins with the press itself: a click is a stroke over one place.

@@ -20,8 +20,7 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
     let mut table = std::mem::take(&mut state.table);
     let parts = state.remembered.view.parts;
     let definition = state.measurement.definition();
-    let is_bimodal =
-        |row: &TensorDelta| row.bimodality.as_ref().is_some_and(|both| both.under(definition).bimodal);
+    let is_bimodal = |row: &TensorDelta| row.bimodality.as_ref().is_some_and(|both| both.under(definition).bimodal);
     let shown = table.rows(&state.measurement.rows, parts, is_bimodal).to_vec();
     ui.horizontal(|ui| {
         let field = TextEdit::singleline(&mut table.filter).hint_text("Filter: layers.8 o_proj").desired_width(190.0);
@@ -105,8 +104,15 @@ fn heading_ui(ui: &mut Ui, table: &mut Table, column: Column) {
     };
     let text = RichText::new(format!("{}{arrow}", column.heading())).small();
     let text = if is_sorted { text.strong() } else { text.weak() };
-    let layout = if column == Column::Name { Layout::left_to_right(Align::Center) } else { Layout::right_to_left(Align::Center) };
+    let layout = if column == Column::Name {
+        Layout::left_to_right(Align::Center)
+    } else {
+        Layout::right_to_left(Align::Center)
+    };
     ui.with_layout(layout, |ui| {
+        if Some(&column) == Column::ALL.last() {
+            ui.add_space(12.0);
+        }
         let response = ui.add(egui::Button::new(text).frame(false));
         if response.on_hover_text("Sort by this; again for the other way round").clicked() {
             table.sort_by(column);
@@ -126,7 +132,7 @@ fn row_ui(state: &State, row: &mut TableRow<'_, '_>, tensor: &TensorDelta) {
         stethoscope_show::modules::label(&tensor.site.role, &tensor.site.part),
         numbers::percent(numbers.l2_relative),
         numbers::significant(numbers.l2_delta),
-        numbers::significant_or_dash(one_minus_cosine(tensor)),
+        numbers::significant_or_dash(one_minus_cosine(numbers)),
         numbers::share(numbers.changed, numbers.elements),
         match tensor.bimodality {
             None => "–".to_owned(),
@@ -135,8 +141,13 @@ fn row_ui(state: &State, row: &mut TableRow<'_, '_>, tensor: &TensorDelta) {
         },
         numbers::grouped(numbers.elements),
     ];
-    for cell in cells {
+    let last = cells.len() - 1;
+    for (at, cell) in cells.into_iter().enumerate() {
         row.col(|ui| {
+            if at == last {
+                // Beside the scroll bar.
+                ui.add_space(12.0);
+            }
             ui.add(egui::Label::new(cell).truncate());
         });
     }

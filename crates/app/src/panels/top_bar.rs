@@ -70,7 +70,8 @@ fn slot_ui(state: &mut State, ui: &mut Ui, side: Side, width: f32) {
             ui.spacing_mut().item_spacing.y = 3.0;
             ui.horizontal(|ui| {
                 let accent = theme::accent(ui.visuals().dark_mode);
-                ui.label(RichText::new(side.to_string()).size(17.0).strong().color(accent)).on_hover_text(side.meaning());
+                ui.label(RichText::new(side.to_string()).size(17.0).strong().color(accent))
+                    .on_hover_text(side.meaning());
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     open_menu_ui(state, ui, side);
                     reference_ui(state, ui, side);
@@ -223,7 +224,8 @@ fn run_ui(state: &mut State, ui: &mut Ui) {
             ui.radio_value(&mut state.definition, definition, format!("{name}: {formula}"));
         }
         ui.separator();
-        ui.checkbox(&mut state.norms_only, "Norms only").on_hover_text("Leaves the distributions out; several times faster");
+        ui.checkbox(&mut state.norms_only, "Norms only")
+            .on_hover_text("Leaves the distributions out; several times faster");
     });
 }
 
@@ -312,7 +314,15 @@ pub fn status_ui(state: &mut State, ui: &mut Ui) {
         if ui.add(button).on_hover_text("Every warning and error is kept here (Ctrl + E)").clicked() {
             state.shows_notices = !state.shows_notices;
         }
-        ui.add(egui::Label::new(RichText::new(status(state)).weak().small()).truncate());
+        if let Some(request) = state.measurement.request.as_ref().filter(|_| state.is_of_others()) {
+            let (a, b) = (text::printable(&request.a), text::printable(&request.b));
+            let text = RichText::new(format!("These numbers are of {a} and {b}: run again")).small();
+            ui.add(egui::Label::new(text.color(ui.visuals().warn_fg_color)).truncate());
+        }
+        let label = ui.add(egui::Label::new(RichText::new(status(state)).weak().small()).truncate());
+        if state.is_synthetic() {
+            label.on_hover_text(stethoscope_show::modules::SYNTHETIC);
+        }
     });
 }
 

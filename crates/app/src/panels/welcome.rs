@@ -1,6 +1,8 @@
 //! What stands in the window before anything is open: what to do.
 
-use egui::{Align2, Button, FontId, Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, pos2, vec2};
+use egui::{
+    Align2, Button, FontId, Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, pos2, vec2,
+};
 
 use crate::platform::{Pick, Side};
 use crate::state::State;
@@ -67,14 +69,27 @@ fn zone_ui(state: &mut State, ui: &mut Ui, side: Side, size: egui::Vec2) {
         egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, text)
     });
     let accent = theme::accent(ui.visuals().dark_mode);
-    let color = if response.hovered() || response.has_focus() { accent } else { ui.visuals().widgets.hovered.bg_stroke.color };
+    let color =
+        if response.hovered() || response.has_focus() { accent } else { ui.visuals().widgets.hovered.bg_stroke.color };
     let painter = ui.painter();
     painter.rect_filled(area, 8.0, ui.visuals().faint_bg_color);
     dashed(ui, area.shrink(0.5), Stroke::new(1.5, color));
     let middle = area.center();
     painter.text(middle - vec2(0.0, 16.0), Align2::CENTER_CENTER, side, FontId::proportional(26.0), accent);
-    painter.text(middle + vec2(0.0, 10.0), Align2::CENTER_CENTER, side.meaning(), FontId::proportional(13.0), ui.visuals().text_color());
-    painter.text(middle + vec2(0.0, 28.0), Align2::CENTER_CENTER, "drop, or click to choose a folder", FontId::proportional(11.0), ui.visuals().weak_text_color());
+    painter.text(
+        middle + vec2(0.0, 10.0),
+        Align2::CENTER_CENTER,
+        side.meaning(),
+        FontId::proportional(13.0),
+        ui.visuals().text_color(),
+    );
+    painter.text(
+        middle + vec2(0.0, 28.0),
+        Align2::CENTER_CENTER,
+        "drop, or click to choose a folder",
+        FontId::proportional(11.0),
+        ui.visuals().weak_text_color(),
+    );
     if response.has_focus() {
         painter.rect_stroke(area, 8.0, Stroke::new(1.0, accent), StrokeKind::Outside);
     }
