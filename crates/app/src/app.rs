@@ -49,10 +49,6 @@ impl App {
         if self.state.is_busy() {
             context.request_repaint_after(NEWS);
         }
-        // Whatever is remembered changes by what the person does, and is settled when the mouse is up.
-        if context.input(|input| !input.events.is_empty() && !input.pointer.any_down()) {
-            self.remember(context);
-        }
     }
 
     /// Keeps what should be known the next time, if it has changed.
@@ -110,6 +106,10 @@ impl App {
             self.middling_tree = panels::middling_arrangement();
         }
         paint_drop_hint(ui);
+        // Whatever is remembered changes by what the person does, and is settled when the mouse is up.
+        if ui.input(|input| !input.events.is_empty() && !input.pointer.any_down()) {
+            self.remember(ui.ctx());
+        }
     }
 
     fn keys(&mut self, ui: &Ui) {

@@ -10,6 +10,7 @@ use egui_kittest::kittest::Queryable as _;
 use crate::App;
 use crate::chosen::{Chosen, ModuleKey};
 use crate::notices::Gravity;
+use crate::panels::selector;
 use crate::platform::{Opening, Side};
 use crate::specimens::{Seen, Specimen};
 use crate::table::Column;
@@ -131,6 +132,72 @@ fn a_selection_is_painted_with_the_keyboard_and_typed_as_text() {
     window.harness.key_press_modifiers(Modifiers::SHIFT, Key::ArrowRight);
     window.harness.run();
     assert_eq!(window.app().state.selecting.text, "o_proj & layers 3..6");
+}
+
+#[test]
+fn a_selection_is_painted_with_the_mouse() {
+    let mut window = Window::plain().with_demo();
+    "norm".clone_into(&mut window.app().state.selecting.text);
+    window.harness.run();
+    let grid = window.app().state.selectable().unwrap().grid.clone();
+    let row = grid.roles.iter().position(|role| role.name() == "o_proj").unwrap();
+    let area =
+        window.harness.get_by(|node| node.label().is_some_and(|label| label.starts_with("Selection grid"))).rect();
+    let cell = |column| selector::cell(area, &grid, (column, row)).center();
+    window.harness.drag_at(cell(2));
+    window.harness.run();
+    window.harness.hover_at(cell(5));
+    window.harness.run();
+    window.harness.drop_at(cell(5));
+    window.harness.run();
+    assert_eq!(window.app().state.selecting.text, "norm + o_proj & layers 2..6");
+    let name = egui::pos2(area.left() + 20.0, cell(0).y);
+    for expected in ["norm + o_proj", "norm"] {
+        window.harness.drag_at(name);
+        window.harness.run();
+        window.harness.drop_at(name);
+        window.harness.run();
+        assert_eq!(window.app().state.selecting.text, expected, "a click on a name paints the whole row");
+    }
+}
+
+#[test]
+fn a_measurement_that_is_paused_waits_and_one_that_is_cancelled_keeps_its_rows() {
+    let mut window = Window::plain();
+    let state = &mut window.app().state;
+    state.open_demo();
+    state.runs_when_ready = false;
+    state.drain();
+    state.run();
+    state.measurement.is_paused = true;
+    state.drain();
+    assert!(state.measurement.is_running() && state.measurement.rows.tensors.is_empty() && !state.is_busy());
+    state.measurement.cancel();
+    assert!(!state.measurement.is_running());
+    state.run();
+    state.drain();
+    assert!(state.measurement.report.is_some());
+}
+
+#[test]
+fn what_is_measured_is_put_away_when_a_and_b_are_swapped() {
+    let mut window = Window::plain().with_demo();
+    window.click("Swap A and B");
+    let state = &window.app().state;
+    assert_eq!(state.slot(Side::A).reference(), Some("demo:reasoner"));
+    assert!(state.measurement.rows.tensors.is_empty() && state.measurement.report.is_none());
+    assert_eq!(state.command_line().as_deref(), Some("stethoscope delta demo:reasoner demo:base"));
+}
+
+#[test]
+fn the_arrangement_and_the_taste_of_a_person_are_known_the_next_time() {
+    let mut window = Window::plain().with_demo();
+    window.click("log");
+    window.harness.run();
+    let kept = window.seen.borrow().remembered.clone().expect("kept after a click");
+    let remembered = crate::remembered::Remembered::read(&kept);
+    assert!(remembered.view.is_logarithmic && remembered.layout.is_some());
+    assert_eq!(remembered.recent, ["demo:reasoner", "demo:base"]);
 }
 
 #[test]

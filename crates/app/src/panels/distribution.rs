@@ -15,8 +15,10 @@ use crate::view::percent_tick;
 
 /// Half-widths that the picture may have; the smallest that holds nearly everything is taken.
 const RANGES: [f64; 4] = [0.1, 0.2, 0.5, 1.0];
-/// How much it must hold.
+/// How much of a histogram it must hold.
 const HELD: f64 = 0.99;
+/// How much of all layers together, of which one may be wider than the rest.
+const HELD_OF_LAYERS: f64 = 0.95;
 
 /// Paints it.
 pub fn ui(state: &mut State, ui: &mut Ui) {
@@ -103,7 +105,7 @@ fn module_sentence(module: &Module) -> String {
 }
 
 /// The smallest half-width that holds nearly all of some counts, and the bins within it.
-fn range(counts: &[u64]) -> (f64, std::ops::Range<usize>) {
+fn range(counts: &[u64], held: f64) -> (f64, std::ops::Range<usize>) {
     let middle = counts.len() / 2;
     let sum = |bins: &[u64]| bins.iter().map(|count| *count as f64).sum::<f64>();
     let all = sum(counts);
@@ -111,7 +113,7 @@ fn range(counts: &[u64]) -> (f64, std::ops::Range<usize>) {
         let reach = (middle as f64 * half).round() as usize;
         middle.saturating_sub(reach)..(middle + reach).min(counts.len())
     };
-    let fits = RANGES.into_iter().find(|half| counts.get(bins(*half)).is_some_and(|held| sum(held) >= HELD * all));
+    let fits = RANGES.into_iter().find(|half| counts.get(bins(*half)).is_some_and(|inside| sum(inside) >= held * all));
     let half = fits.unwrap_or(1.0);
     (half, bins(half))
 }
@@ -132,7 +134,7 @@ fn histogram_ui(state: &State, ui: &mut Ui, distribution: &Distribution, definit
     if changed == 0 || area.width() < 40.0 || area.height() < 20.0 {
         return;
     }
-    let (half, bins) = range(&distribution.counts);
+    let (half, bins) = range(&distribution.counts, HELD);
     let share = |count: u64| count as f64 / changed as f64;
     let counts = distribution.counts.get(bins.clone()).unwrap_or_default();
     let axis = Axis::of(counts.iter().map(|count| share(*count)), state.remembered.view.is_logarithmic);
@@ -226,7 +228,7 @@ fn layers_ui(state: &State, ui: &mut Ui, module: &Module) -> Option<Option<u32>>
             *count = count.saturating_add(*more);
         }
     }
-    let (half, _) = range(&sum);
+    let (half, _) = range(&sum, HELD_OF_LAYERS);
     let row = (area.height() / strips.len() as f32).min(40.0);
     let area = Rect::from_min_size(area.min, vec2(area.width(), row * strips.len() as f32));
     let layers: Vec<u32> = strips.iter().filter_map(|(layer, _)| *layer).collect();

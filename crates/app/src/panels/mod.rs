@@ -6,7 +6,7 @@ mod heat_map;
 mod lines;
 mod modules;
 pub mod notices;
-mod selector;
+pub mod selector;
 mod table;
 mod tensor;
 pub mod top_bar;

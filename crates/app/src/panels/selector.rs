@@ -105,6 +105,12 @@ impl Layout {
     }
 }
 
+/// Where a place is painted in the area of the grid.
+#[cfg(test)]
+pub fn cell(area: Rect, grid: &Grid, at: (usize, usize)) -> Rect {
+    Layout::new(area, grid).cell(at)
+}
+
 fn grid_ui(selecting: &mut Selecting, grid: &Grid, ui: &mut Ui) {
     let (whole, response) = ui.allocate_exact_size(ui.available_size().max(vec2(60.0, 40.0)), Sense::click_and_drag());
     response.widget_info(|| {
