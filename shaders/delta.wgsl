@@ -354,10 +354,8 @@ fn delta(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
     let index = dispatch.first_workgroup + workgroup.x;
     let first = workgroups[index].first;
     let job = jobs[workgroups[index].job];
+    begin(thread);
     if EVERYTHING {
-        for (var edge = thread; edge < 101u; edge += THREADS) {
-            edges[edge] = EDGES[edge];
-        }
         keep_anchors(job, first, thread);
     }
     workgroupBarrier();
@@ -478,6 +476,30 @@ fn delta(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(local_invocation_
         finish(index, min(job.elements - first, SPAN));
     }
     publish(workgroups[index].job, thread);
+}
+
+// Sets what the workgroup shares. (Compilers would set the counters to 0 by themselves, but some take long over it, so the
+// host asks them not to.)
+fn begin(thread: u32) {
+    if EVERYTHING {
+        for (var edge = thread; edge < 101u; edge += THREADS) {
+            edges[edge] = EDGES[edge];
+        }
+        for (var index = thread; index < SLOTS; index += THREADS) {
+            atomicStore(&script[index], 0u);
+            atomicStore(&formula[index], 0u);
+        }
+    }
+    if thread < 4u {
+        atomicStore(&totals[thread], 0u);
+        atomicStore(&ulps[thread], 0u);
+    }
+    if thread == 0u {
+        atomicStore(&delta_largest, 0u);
+        atomicStore(&seen_a, 0u);
+        atomicStore(&seen_b, 0u);
+        atomicStore(&reach, 0u);
+    }
 }
 
 // Writes the workgroup's sums, and whether they can be trusted.

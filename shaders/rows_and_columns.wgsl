@@ -27,9 +27,11 @@ const SHARE_ROW: u32 = 8u;
 const MAGNITUDE: u32 = 0x7fffffffu;
 const SIGN: u32 = 0x80000000u;
 const INFINITY: u32 = 0x7f800000u;
-// 2^50 and 2^-40: the squares of changes beyond may overflow or underflow.
+// 2^50: the squares of larger magnitudes may overflow when they are added up.
 const LARGE: u32 = 0x58800000u;
-const SMALL: u32 = 0x2b800000u;
+// 2^-100, which stands for any smaller square: a sum far larger does not feel it, and any other tells by it that something
+// changed which f32 cannot hold.
+const LEAST_SQUARE: f32 = 0x1p-100f;
 
 // Some rows of a matrix, stored one behind the other.
 struct Matrix {
@@ -139,10 +141,7 @@ fn squared(row: u32, column: u32) -> f32 {
         return 0.0;
     }
     let delta = bitcast<f32>(bits_b) - bitcast<f32>(bits_a);
-    if (bitcast<u32>(delta) & MAGNITUDE) < SMALL {
-        atomicOr(&insufficient, 1u);
-    }
-    return delta * delta;
+    return max(delta * delta, LEAST_SQUARE);
 }
 
 @compute @workgroup_size(256)

@@ -46,6 +46,22 @@ fn the_architecture_page_names_every_module_of_core() {
 }
 
 #[test]
+fn every_shader_has_a_twin_on_the_cpu() {
+    let shaders = root().join("shaders").read_dir().expect("a folder of shaders");
+    let shaders = shaders.map(|entry| entry.expect("an entry").path());
+    let stems: Vec<_> = shaders.filter(|path| path.extension().is_some_and(|kind| kind == "wgsl")).collect();
+    assert!(!stems.is_empty());
+    for shader in stems {
+        let stem = shader.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        assert!(read(&format!("crates/core/src/kernels/{stem}.rs")).contains("twin"), "{stem}");
+        assert!(
+            read(&format!("shaders/{stem}.wgsl")).contains(&format!("crates/core/src/kernels/{stem}.rs")),
+            "{stem}"
+        );
+    }
+}
+
+#[test]
 fn the_licences_are_those_of_the_manifest() {
     assert!(read("Cargo.toml").contains("\nlicense = \"MIT OR Apache-2.0\"\n"));
     assert!(read("LICENSE-MIT").starts_with("MIT License\n"));

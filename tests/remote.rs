@@ -242,6 +242,7 @@ fn a_single_file_is_read_from_a_url_without_showing_its_secrets() {
         format!("{}/plain/single/model.safetensors?signature=secret", address.replace("//", "//me:secret@"));
     let answer = world.run(&["inspect", &reference, "--json", "-"]);
     assert_eq!(answer.status.code(), Some(0), "{}", answer.stderr);
+    assert!(!answer.stdout.contains("secret"), "{}", answer.stdout);
     let report: Value = serde_json::from_str(&answer.stdout).expect("JSON");
     assert_eq!(report["ref"], json!(format!("{address}/plain/single/model.safetensors")), "{report}");
     let log = world.server.log();
@@ -310,7 +311,12 @@ fn a_server_that_is_not_what_it_should_be_is_named() {
 #[test]
 fn a_server_that_stays_in_trouble_is_given_up_with_the_number_of_tries() {
     let shard = "/org/base/model-00001-of-00002.safetensors?signature";
-    assert_fails(Kind::Status(500), "/api/models", 0, &["org/base", "500", "in trouble", "(tried 5 times)"]);
+    assert_fails(
+        Kind::Status(500),
+        "/api/models",
+        0,
+        &["on the Hub (http://127.0.0.1", "500", "in trouble", "(tried 5 times)"],
+    );
     assert_fails(Kind::Cut, shard, 1, &["model-00001", "reading bytes", "cut", "(tried 5 times)"]);
     assert_fails(Kind::ShortLength, shard, 1, &["says that it holds", "but has", "(tried 5 times)"]);
     assert_fails(Kind::TooMany(3600), "/api/models", 0, &["wait for 3600 s"]);
@@ -341,6 +347,24 @@ fn an_object_store_is_read_as_the_same_files_here() {
     let answer = delta("s3://org/base", "s3://org/tuned");
     assert_mentions(&answer.stderr, &["s3://org/base/model-00001", "does not let this account", "AWS_ACCESS_KEY_ID"]);
     assert!(!answer.stderr.contains("hidden"), "{}", answer.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_does_not_wait_for_a_server_that_does_not_answer() {
+    let world = World::new();
+    world.server.set_latency(Duration::from_secs(20));
+    let run = start(world.command(&["delta", "org/base", "org/tuned"]));
+    // Its first request is under way once the server has a connection.
+    while world.server.most_in_flight() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let started = std::time::Instant::now();
+    let sent = Command::new("kill").args(["-INT", &run.child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+    let answer = run.finish();
+    assert_eq!(answer.status.code(), Some(130), "{answer:?}");
+    assert!(started.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

@@ -12,6 +12,9 @@ mod bad_input;
 /// Files that are odd and yet right: no elements, no dimensions, names that look like something else.
 mod odd_files;
 
+/// Every engine against one suite, and choosing one.
+mod engines;
+
 /// Checkpoints on a Hub and on web servers, which behave and which do not.
 mod remote;
 

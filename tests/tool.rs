@@ -77,15 +77,20 @@ fn listen(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
 
 impl Run {
     /// Waits for the end.
-    pub fn finish(mut self) -> Answer {
+    pub fn finish(self) -> Answer {
+        self.finish_within(TIME_LIMIT)
+    }
+
+    /// Waits for the end of what may take longer than others.
+    pub fn finish_within(mut self, limit: Duration) -> Answer {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
                 break status;
             }
-            if start.elapsed() > TIME_LIMIT {
+            if start.elapsed() > limit {
                 self.child.kill().expect("a child can be killed");
-                panic!("it did not end within {TIME_LIMIT:?}");
+                panic!("it did not end within {limit:?}");
             }
             thread::sleep(Duration::from_millis(2));
         };

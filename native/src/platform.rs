@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use futures_util::future::try_join;
+use futures_util::future::{Either, select, try_join};
 use stethoscope_core::anatomy::{Anatomy, AnatomyError};
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
 use stethoscope_core::compute::Preference;
@@ -20,6 +21,7 @@ use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, Request};
 use stethoscope_gpu::GpuError;
 use stethoscope_remote::SideFiles;
+use tokio::sync::oneshot;
 
 use crate::engine;
 use crate::files::{OpenError, OpenOptions, open_reference};
@@ -95,13 +97,15 @@ impl JobError {
 pub struct Job {
     /// What it says; ends when the job does. Dropping it stops the job.
     pub events: Receiver<Event>,
+    /// Dropped to stop a job that waits for something and has nothing to say meanwhile.
+    stop: oneshot::Sender<()>,
     thread: JoinHandle<Result<(), JobError>>,
 }
 
 impl Job {
     /// Stops listening, waits for the job's end and says why it ended, if not with a result.
     pub fn finish(self) -> Result<(), JobError> {
-        drop(self.events);
+        drop((self.events, self.stop));
         self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
@@ -110,12 +114,17 @@ impl Platform {
     /// Starts a request.
     pub fn run(&self, request: Request) -> Job {
         let (sender, events) = sync_channel(EVENTS_WAITING);
+        let (stop, stopped) = oneshot::channel();
         let platform = self.clone();
         let thread = thread::spawn(move || {
             let mut observe = async |event: Event| sender.send(event).map_err(|_| Cancelled);
-            pollster::block_on(platform.answer(request, &mut observe))
+            let answer = pin!(platform.answer(request, &mut observe));
+            match pollster::block_on(select(answer, stopped)) {
+                Either::Left((result, _)) => result,
+                Either::Right(_) => Err(Cancelled.into()),
+            }
         });
-        Job { events, thread }
+        Job { events, stop, thread }
     }
 
     async fn answer(

@@ -15,14 +15,21 @@ use crate::batches::Batches;
 use crate::device::Gpu;
 use crate::hybrid::Hybrid;
 
-/// Bytes after which a GPU is looked for: what the CPU has done by then takes about as long as opening a driver.
-const BEFORE_OPENING: u64 = 256 << 20;
+/// How much is read before something is known.
+#[derive(Clone, Copy, Debug)]
+struct Lengths {
+    /// Bytes after which a GPU is looked for.
+    before_opening: u64,
+    /// Bytes before the GPU's trial: kernels are compiled and buffers first touched.
+    warm_up: u64,
+    /// Bytes of a trial.
+    trial: u64,
+}
 
-/// Bytes of a trial.
-const TRIAL: u64 = 192 << 20;
-
-/// Bytes before the GPU's trial: kernels are compiled and buffers first touched.
-const WARM_UP: u64 = 64 << 20;
+impl Lengths {
+    /// Opening a driver takes about as long as what the CPU does before; a trial takes some hundredths of a second.
+    const USUAL: Self = Self { before_opening: 256 << 20, warm_up: 64 << 20, trial: 192 << 20 };
+}
 
 /// A GPU that may come.
 pub enum Opening {
@@ -35,7 +42,8 @@ pub enum Opening {
 /// Computes on whichever of the two proves faster.
 pub struct AutoCompute {
     hybrid: Hybrid,
-    /// Asked again and again from [`BEFORE_OPENING`] on.
+    lengths: Lengths,
+    /// Asked again and again, once enough has been read.
     open: Box<dyn FnMut() -> Opening>,
     phase: Phase,
     /// Bytes handed out in this phase, and when it began.
@@ -63,13 +71,13 @@ enum Phase {
 }
 
 impl Phase {
-    /// Bytes after which it is over; none if nothing more may be handed out, or it does not end.
-    const fn bytes(self) -> Option<u64> {
+    /// Bytes after which it is over; none if it does not end so.
+    const fn bytes(self, lengths: &Lengths) -> Option<u64> {
         match self {
             Self::Opening | Self::DecidedCpu | Self::DecidedGpu => None,
             Self::Opened => Some(0),
-            Self::CpuTrial | Self::GpuTrial => Some(TRIAL),
-            Self::WarmUp => Some(WARM_UP),
+            Self::CpuTrial | Self::GpuTrial => Some(lengths.trial),
+            Self::WarmUp => Some(lengths.warm_up),
         }
     }
 
@@ -82,8 +90,13 @@ impl AutoCompute {
     /// An engine that begins on `cpu`. `open` is called first when much has been read, and from then on until it says what
     /// there is: it is not to block.
     pub fn new(cpu: Box<dyn Compute>, open: impl FnMut() -> Opening + 'static) -> Self {
+        Self::with_lengths(cpu, open, Lengths::USUAL)
+    }
+
+    fn with_lengths(cpu: Box<dyn Compute>, open: impl FnMut() -> Opening + 'static, lengths: Lengths) -> Self {
         Self {
             hybrid: Hybrid::new(cpu),
+            lengths,
             open: Box::new(open),
             phase: Phase::Opening,
             bytes: 0,
@@ -94,14 +107,14 @@ impl AutoCompute {
     }
 
     fn look_for_a_gpu(&mut self) {
-        if self.phase != Phase::Opening || self.bytes < BEFORE_OPENING {
+        if self.phase != Phase::Opening || self.bytes < self.lengths.before_opening {
             return;
         }
         match (self.open)() {
             Opening::Pending => {}
             Opening::Done(None) => self.phase = Phase::DecidedCpu,
             Opening::Done(Some(gpu)) => {
-                self.hybrid.batches = Some(Batches::new(*gpu));
+                self.hybrid.batches = Some(Batches::new(*gpu, true));
                 self.enter(Phase::Opened);
             }
         }
@@ -114,7 +127,7 @@ impl AutoCompute {
     }
 
     fn is_handed_out(&self) -> bool {
-        self.phase.bytes().is_some_and(|bytes| self.bytes >= bytes)
+        self.phase.bytes(&self.lengths).is_some_and(|bytes| self.bytes >= bytes)
     }
 
     /// Goes on to the next phase, once nothing of this one is under way.
@@ -201,3 +214,6 @@ impl Compute for AutoCompute {
         warnings
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,15 +8,18 @@ use crate::device::Gpu;
 use crate::jobs::TaskPlan;
 use crate::pipelines::Pipelines;
 use crate::slot::{JOBS, Slot};
+use crate::target;
 
 /// Two under way (one that computes, one whose bytes travel), and one that is filled.
-const SLOTS: usize = 3;
+pub const SLOTS: usize = 3;
 
 /// Tasks on a device.
 pub struct Batches {
     /// The device.
     pub gpu: Gpu,
     pipelines: Pipelines,
+    /// Else bytes are moved and nothing is computed.
+    computes: bool,
     slots: Vec<Slot>,
     /// Indices of slots that were launched, oldest first.
     launched: VecDeque<usize>,
@@ -37,10 +40,10 @@ pub struct Finished {
 
 impl Batches {
     /// Buffers and bindings on a device.
-    pub fn new(gpu: Gpu) -> Self {
+    pub fn new(gpu: Gpu, computes: bool) -> Self {
         let pipelines = Pipelines::new(&gpu.device);
         let slots = (0..SLOTS).map(|_| Slot::new(&gpu, &pipelines)).collect();
-        Self { gpu, pipelines, slots, launched: VecDeque::new(), filling: 0, waiting: VecDeque::new() }
+        Self { gpu, pipelines, computes, slots, launched: VecDeque::new(), filling: 0, waiting: VecDeque::new() }
     }
 
     /// Bytes that may be under way.
@@ -89,7 +92,8 @@ impl Batches {
     }
 
     fn launch(&mut self) {
-        self.slots[self.filling].launch(&self.gpu, &mut self.pipelines);
+        let pipelines = self.computes.then_some(&mut self.pipelines);
+        self.slots[self.filling].launch(&self.gpu, pipelines);
         self.launched.push_back(self.filling);
         self.filling = (self.filling + 1) % SLOTS;
     }
@@ -115,6 +119,8 @@ impl Batches {
 
     /// All tasks that have no outcome, after the device failed.
     fn abandon(&mut self) -> Vec<Task> {
+        // Why it failed is told last.
+        target::listen(&self.gpu.device);
         self.launched.clear();
         let mut tasks: Vec<Task> = self.slots.iter_mut().flat_map(Slot::abandon).collect();
         tasks.extend(self.waiting.drain(..).map(|(task, _)| task));

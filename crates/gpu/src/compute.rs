@@ -19,11 +19,23 @@ impl GpuCompute {
     /// An engine on an opened device; `cpu` does what the shaders do not, and everything once the device has failed.
     pub fn new(gpu: Gpu, cpu: Box<dyn Compute>) -> Self {
         let mut hybrid = Hybrid::new(cpu);
-        hybrid.batches = Some(Batches::new(gpu));
+        hybrid.batches = Some(Batches::new(gpu, true));
         Self { hybrid }
     }
 
-    /// The device, to lose it in a test.
+    /// An engine that does everything but compute, for benchmarks: what it says of tasks for the device is meaningless.
+    pub fn moving_bytes_only(gpu: Gpu, cpu: Box<dyn Compute>) -> Self {
+        let mut hybrid = Hybrid::new(cpu);
+        hybrid.batches = Some(Batches::new(gpu, false));
+        Self { hybrid }
+    }
+
+    /// Tasks that the device has done.
+    pub const fn tasks_on_gpu(&self) -> usize {
+        self.hybrid.done_on_gpu
+    }
+
+    /// The device.
     pub fn gpu(&self) -> Option<&Gpu> {
         self.hybrid.batches.as_ref().map(|batches| &batches.gpu)
     }

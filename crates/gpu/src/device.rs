@@ -119,7 +119,8 @@ impl Gpu {
         let (device, queue) = opened.map_err(|source| GpuError::Refused { name: name.clone(), source })?;
         let failure = Arc::new(Mutex::new(None));
         let told = Arc::clone(&failure);
-        device.set_device_lost_callback(move |_, message| fail(&told, &format!("it was lost ({message})")));
+        // Told after the errors that a loss brings, and says more.
+        device.set_device_lost_callback(move |_, message| lose(&told, &message));
         let told = Arc::clone(&failure);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| fail(&told, &error.to_string())));
         Ok(Self { device, queue, name, backend: adapter.backend.clone(), software: adapter.is_software(), failure })
@@ -139,6 +140,12 @@ impl Gpu {
     pub fn lose(&self) {
         self.device.destroy();
     }
+}
+
+fn lose(failure: &Mutex<Option<String>>, message: &str) {
+    let message = message.trim().trim_end_matches('.');
+    let why = if message.is_empty() { "it was lost".into() } else { format!("it was lost ({message})") };
+    *failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
 }
 
 /// The first reason is the one that counts.

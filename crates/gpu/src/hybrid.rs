@@ -15,7 +15,8 @@ pub struct Hybrid {
     pub batches: Option<Batches>,
     ready: VecDeque<Outcome>,
     under_way_on_cpu: usize,
-    done_on_gpu: usize,
+    /// Tasks that the device has done.
+    pub done_on_gpu: usize,
 }
 
 impl Hybrid {

@@ -18,6 +18,7 @@ mod adapters;
 mod auto;
 mod batches;
 mod compute;
+mod conformance;
 mod device;
 mod hybrid;
 mod jobs;
@@ -26,11 +27,14 @@ mod results;
 mod rows_and_columns;
 mod slot;
 mod target;
+mod upload;
 
 pub use adapters::{Adapter, list_adapters};
 pub use auto::{AutoCompute, Opening};
 pub use compute::GpuCompute;
+pub use conformance::check_rows_and_columns;
 pub use device::{Gpu, GpuError};
 pub use rows_and_columns::RowsAndColumns;
 #[cfg(target_arch = "wasm32")]
 pub use target::JsBytes;
+pub use upload::Upload;

@@ -76,7 +76,7 @@ impl Pipelines {
                 entry_point: Some("delta"),
                 compilation_options: wgpu::PipelineCompilationOptions {
                     constants: &constants,
-                    ..wgpu::PipelineCompilationOptions::default()
+                    zero_initialize_workgroup_memory: false,
                 },
                 cache: None,
             })

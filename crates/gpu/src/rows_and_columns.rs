@@ -20,18 +20,18 @@ const CHUNK_BYTES: u64 = 16 << 20;
 /// Squared norms of rows and columns on a device; where that cannot do it, or fails, on the CPU.
 pub struct RowsAndColumns<'gpu> {
     gpu: &'gpu Gpu,
-    formats: Option<[Format; 2]>,
     dtypes: [Dtype; 2],
     pipeline: Option<wgpu::ComputePipeline>,
     norms: SquaredNorms,
+    on_gpu: bool,
 }
 
 impl<'gpu> RowsAndColumns<'gpu> {
     /// Nothing yet, of a pair of matrices with so many columns.
     pub fn new(gpu: &'gpu Gpu, dtype_a: Dtype, dtype_b: Dtype, columns: usize) -> Self {
         let formats = jobs::format_of(dtype_a).zip(jobs::format_of(dtype_b)).map(|(a, b)| [a, b]);
-        let pipeline = formats.map(|formats| pipeline(gpu, formats));
-        Self { gpu, formats, dtypes: [dtype_a, dtype_b], pipeline, norms: SquaredNorms::new(columns) }
+        let pipeline = formats.map(|formats| compile(gpu, formats));
+        Self { gpu, dtypes: [dtype_a, dtype_b], pipeline, norms: SquaredNorms::new(columns), on_gpu: true }
     }
 
     /// Adds rows that follow those added before; the blocks hold the same number of whole rows. Rows are sent in pieces, so
@@ -55,8 +55,11 @@ impl<'gpu> RowsAndColumns<'gpu> {
                 _ => None,
             };
             match sums {
-                Some(sums) => self.add(&sums, rows as usize),
-                None => self.norms.add_rows((self.dtypes[0], &a.bytes()), (self.dtypes[1], &b.bytes())),
+                Some(sums) if sums.are_sufficient() => self.add(&sums, rows as usize),
+                _ => {
+                    self.on_gpu = false;
+                    self.norms.add_rows((self.dtypes[0], &a.bytes()), (self.dtypes[1], &b.bytes()));
+                }
             }
         }
     }
@@ -88,13 +91,13 @@ impl<'gpu> RowsAndColumns<'gpu> {
         encoder.copy_buffer_to_buffer(&buffers.columns, 0, &buffers.results, row_bytes, column_bytes);
         encoder.copy_buffer_to_buffer(&buffers.insufficient, 0, &buffers.results, row_bytes + column_bytes, 4);
         let index = gpu.queue.submit([encoder.finish()]);
-        let (tell, mapped) = oneshot::channel();
+        let (tell, mut mapped) = oneshot::channel();
         buffers.results.map_async(wgpu::MapMode::Read, .., move |result| {
             // Whoever waited may have gone.
             let _ = tell.send(result);
         });
-        target::wait(&gpu.device, index);
-        if !matches!(mapped.await, Ok(Ok(()))) || gpu.failure().is_some() {
+        let answer = target::answer(&gpu.device, index, &mut mapped).await;
+        if !matches!(answer, Some(Ok(()))) || gpu.failure().is_some() {
             gpu.fail("its results could not be read");
             return None;
         }
@@ -118,15 +121,24 @@ impl<'gpu> RowsAndColumns<'gpu> {
         }
     }
 
-    /// Whether the device can do this pair of formats.
-    pub fn is_on_gpu(&self) -> bool {
-        self.formats.is_some() && self.gpu.failure().is_none()
+    /// Whether the device has done all of it so far.
+    pub const fn is_on_gpu(&self) -> bool {
+        self.on_gpu
     }
 }
 
 struct TileSums {
     rows: Vec<f32>,
     columns: Vec<f32>,
+}
+
+impl TileSums {
+    /// Whether no square that f32 could not hold would be missed: a sum is either 0, because nothing changed, or far larger
+    /// than such squares.
+    fn are_sufficient(&self) -> bool {
+        const UNDERFLOW: f32 = 1.0 / (1_u128 << 80) as f32;
+        self.rows.iter().chain(&self.columns).all(|&sum| sum == 0.0 || sum >= UNDERFLOW)
+    }
 }
 
 struct Buffers {
@@ -172,7 +184,7 @@ impl Buffers {
     }
 }
 
-fn pipeline(gpu: &Gpu, [a, b]: [Format; 2]) -> wgpu::ComputePipeline {
+fn compile(gpu: &Gpu, [a, b]: [Format; 2]) -> wgpu::ComputePipeline {
     let module = gpu.device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some("rows and columns"),
         source: wgpu::ShaderSource::Wgsl(SOURCE.into()),
@@ -185,7 +197,7 @@ fn pipeline(gpu: &Gpu, [a, b]: [Format; 2]) -> wgpu::ComputePipeline {
         entry_point: Some("rows_and_columns"),
         compilation_options: wgpu::PipelineCompilationOptions {
             constants: &constants,
-            ..wgpu::PipelineCompilationOptions::default()
+            zero_initialize_workgroup_memory: false,
         },
         cache: None,
     })

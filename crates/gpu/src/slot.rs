@@ -16,7 +16,7 @@ use crate::target;
 
 /// Bytes of each side, where the device can bind that many: several steps, so that handing them over costs little beside
 /// sending them, and few enough that the first results come soon.
-pub const SIDE_BYTES: u64 = 16 << 20;
+const SIDE_BYTES: u64 = 16 << 20;
 /// Jobs of a slot.
 pub const JOBS: usize = 512;
 /// Anchors of a slot. A tensor, and so a job, has at most 4097.
@@ -116,7 +116,7 @@ pub struct SlotResults {
 impl Slot {
     /// A slot with all its buffers.
     pub fn new(gpu: &Gpu, pipelines: &Pipelines) -> Self {
-        let side_bytes = SIDE_BYTES.min(gpu.device.limits().max_storage_buffer_binding_size / 4 * 4);
+        let side_bytes = side_bytes(gpu);
         let buffers = Buffers::new(gpu, side_bytes);
         let bindings = buffers.bind(gpu, pipelines);
         Self { buffers, bindings, side_bytes, filled: Filled::default(), launched: None }
@@ -187,8 +187,8 @@ impl Slot {
         filled.tasks.push(SlotTask { task, plan, first_job, first_workgroup });
     }
 
-    /// Starts the work on everything that the slot holds.
-    pub fn launch(&mut self, gpu: &Gpu, pipelines: &mut Pipelines) {
+    /// Starts the work on everything that the slot holds; without pipelines, only moves bytes.
+    pub fn launch(&mut self, gpu: &Gpu, mut pipelines: Option<&mut Pipelines>) {
         let filled = &self.filled;
         let layout = ResultsLayout::new(filled.workgroups_in_all, filled.jobs.len(), filled.anchors as usize);
         gpu.queue.write_buffer(&self.buffers.jobs, 0, cast_slice(&filled.jobs));
@@ -203,10 +203,12 @@ impl Slot {
             let offset = number as u64 * DISPATCH_STRIDE;
             let dispatch = Dispatch { first_workgroup: first };
             gpu.queue.write_buffer(&self.buffers.dispatches, offset, bytemuck::bytes_of(&dispatch));
-            pass.set_pipeline(pipelines.get(&gpu.device, variant));
-            pass.set_bind_group(0, &self.bindings, &[offset as u32]);
-            // Far fewer than the 65,535 that every device takes.
-            pass.dispatch_workgroups(workgroups.len() as u32, 1, 1);
+            if let Some(pipelines) = &mut pipelines {
+                pass.set_pipeline(pipelines.get(&gpu.device, variant));
+                pass.set_bind_group(0, &self.bindings, &[offset as u32]);
+                // Far fewer than the 65,535 that every device takes.
+                pass.dispatch_workgroups(workgroups.len() as u32, 1, 1);
+            }
             first += workgroups.len() as u32;
         }
         drop(pass);
@@ -233,13 +235,12 @@ impl Slot {
     /// and called again.
     pub async fn finish(&mut self, gpu: &Gpu) -> Option<SlotResults> {
         let launched = self.launched.as_mut()?;
-        target::wait(&gpu.device, launched.index.clone());
-        let mapped = (&mut launched.mapped).await;
+        let mapped = target::answer(&gpu.device, launched.index.clone(), &mut launched.mapped).await;
         let Launched { layout, .. } = self.launched.take()?;
         match mapped {
-            Ok(Ok(())) => {}
-            Ok(Err(_)) => gpu.fail("its results could not be read"),
-            Err(_) => gpu.fail("it did not answer"),
+            Some(Ok(())) => {}
+            Some(Err(_)) => gpu.fail("its results could not be read"),
+            None => gpu.fail("it did not answer"),
         }
         if gpu.failure().is_some() {
             return None;
@@ -326,6 +327,11 @@ impl Buffers {
             entries: &entries,
         })
     }
+}
+
+/// Bytes of a side on this device.
+pub fn side_bytes(gpu: &Gpu) -> u64 {
+    SIDE_BYTES.min(gpu.device.limits().max_storage_buffer_binding_size / 4 * 4)
 }
 
 /// Workgroups of a slot: each takes [`SPAN`] elements, of one byte at least, but the last of a job.

@@ -27,6 +27,6 @@ pub use error::{Failure, FetchError, Problem, RemoteOpenError, shown};
 pub use folder::{OpenedFile, RemoteFolder, SideFiles, Wanted, open_folder};
 pub use http::{Http, LocalFuture, Request, Response, TransportError};
 pub use hub::{HubFolder, HubName};
-pub use open::{Place, is_web, open_place, split_path};
+pub use open::{Place, is_web, open_place, split_path, without_secrets};
 pub use range_source::{FIRST_READ, READ_SIZE, RangeSource};
 pub use url_folder::UrlFolder;

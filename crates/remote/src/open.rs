@@ -37,7 +37,7 @@ impl Place {
     /// the model that it belongs to.
     pub fn parse(reference: &str, hub: &Hub) -> Result<Self, RemoteOpenError> {
         let refused = |problem: &str| RemoteOpenError::Reference {
-            reference: reference.split(['?', '#']).next().unwrap_or_default().to_owned(),
+            reference: without_secrets(reference),
             problem: problem.to_owned(),
         };
         if !is_web(reference) {
@@ -104,8 +104,7 @@ pub async fn open_place(
             let (folder, wanted) = split_path(path, reference)?;
             let name = HubName { repository, revision: revision.as_deref() };
             let folder = HubFolder::open(client, name, folder).await.map_err(RemoteOpenError::Unlisted)?;
-            let reference = if is_web(reference) { without_secrets(reference) } else { reference.to_owned() };
-            open_folder(reference, &folder, &wanted, side_files).await
+            open_folder(without_secrets(reference), &folder, &wanted, side_files).await
         }
         Place::Web(url) => {
             let (_, wanted) = split_path(&decoded(url.path()), &shown(url))?;
@@ -118,8 +117,12 @@ pub async fn open_place(
     }
 }
 
-fn without_secrets(reference: &str) -> String {
-    Url::parse(reference).map_or_else(|_| reference.to_owned(), |url| shown(&url))
+/// A reference without what it may hold of secrets: of a URL, user, password, query and fragment. What is not a URL is
+/// returned as it is.
+pub fn without_secrets(reference: &str) -> String {
+    let Some((scheme, _)) = reference.split_once("://") else { return reference.to_owned() };
+    // What cannot be parsed cannot be cleared.
+    Url::parse(reference).map_or_else(|_| format!("{scheme}://…"), |url| shown(&url))
 }
 
 /// The folder of a path, and what is wanted in it.
@@ -188,9 +191,22 @@ mod tests {
 
     #[test]
     fn what_cannot_be_a_place_is_refused_without_its_secrets() {
-        for reference in ["https://me:secret@", "http://[::1?secret", "not a name?secret"] {
+        for reference in ["https://me:secret@", "http://[::1?secret", "not a name"] {
             let message = Place::parse(reference, &hub("https://huggingface.co")).unwrap_err().to_string();
             assert!(message.contains("was expected") && !message.contains("secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_shown_without_its_secrets() {
+        for (reference, shown) in [
+            ("https://me:secret@a.b/c?secret#secret", "https://a.b/c"),
+            ("s3://bucket/folder?secret", "s3://bucket/folder"),
+            ("https://me:secret@[::1?secret", "https://…"),
+            ("a/b@v1", "a/b@v1"),
+            ("what? a folder#1", "what? a folder#1"),
+        ] {
+            assert_eq!(without_secrets(reference), shown);
         }
     }
 

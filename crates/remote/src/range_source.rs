@@ -93,7 +93,13 @@ impl RangeSource {
         let known = self.route().clone();
         if let Some(route) = known {
             match self.ask(attempt, &route.url, Some(&route), range).await {
+                // A signed URL that has expired.
                 Err(Fault::Final(Problem::Status { status: 400..=404 | 410, .. })) => *self.route() = None,
+                Err(fault @ Fault::Transient(Problem::Transport(_), _)) => {
+                    // The next try may be sent somewhere that can be reached.
+                    *self.route() = None;
+                    return Err(fault);
+                }
                 other => return other,
             }
         }

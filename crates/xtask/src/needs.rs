@@ -4,9 +4,9 @@ use anyhow::bail;
 
 use crate::command::{command, run, succeeds};
 
-/// A program, how to see that it is there, and what brings it.
+/// Something to be installed, how to see that it is there, and what brings it.
 pub struct Need {
-    /// What a person calls it.
+    /// What it is called.
     name: &'static str,
     program: &'static str,
     probe: &'static [&'static str],
@@ -36,12 +36,26 @@ pub const DPKG: Need =
 /// A display that nobody sees, to open windows on.
 pub const VIRTUAL_DISPLAY: Need =
     Need { name: "xvfb-run", program: "xvfb-run", probe: &["--help"], source: Source::Apt("xvfb xauth") };
-/// A graphics adapter in software, to paint windows with.
-pub const SOFTWARE_ADAPTER: Need = Need {
-    name: "lavapipe, a graphics adapter in software,",
+/// Mesa's lavapipe: a Vulkan driver that needs no GPU.
+pub const LAVAPIPE: Need = Need {
+    name: "lavapipe",
     program: "sh",
-    probe: &["-c", "ls /usr/share/vulkan/icd.d/lvp_icd.*.json"],
+    probe: &["-c", "ls /usr/share/vulkan/icd.d/lvp_icd.*"],
     source: Source::Apt("mesa-vulkan-drivers"),
+};
+/// What finds Vulkan drivers.
+pub const VULKAN_LOADER: Need = Need {
+    name: "the Vulkan loader",
+    program: "sh",
+    probe: &["-c", "/sbin/ldconfig -p | grep libvulkan.so.1"],
+    source: Source::Apt("libvulkan1"),
+};
+/// SwiftShader, another such driver, which comes with the browser that uses it.
+pub const SWIFTSHADER: Need = Need {
+    name: "SwiftShader",
+    program: "sh",
+    probe: &["-c", "ls /usr/lib/chromium/vk_swiftshader_icd.json"],
+    source: Source::Apt("chromium"),
 };
 /// The programs that the benchmarks compare with.
 pub const PYTHON: Need = Need {

@@ -17,7 +17,8 @@ pub struct TestArguments {
 }
 
 /// What must compile for the browser.
-const WASM_PACKAGES: [&str; 4] = ["stethoscope-app", "stethoscope-core", "stethoscope-remote", "stethoscope-show"];
+const WASM_PACKAGES: [&str; 5] =
+    ["stethoscope-app", "stethoscope-core", "stethoscope-gpu", "stethoscope-remote", "stethoscope-show"];
 
 /// How a stage ended, if not in an error.
 enum Outcome {
@@ -77,10 +78,20 @@ fn tools() -> StageResult {
     }
     // Windows are tested where they can be without a screen; other systems have one.
     if cfg!(target_os = "linux") {
-        needs::VIRTUAL_DISPLAY.ensure()?;
-        needs::SOFTWARE_ADAPTER.ensure()?;
+        for need in [needs::VIRTUAL_DISPLAY, needs::VULKAN_LOADER, needs::LAVAPIPE] {
+            need.ensure()?;
+        }
     }
     wasm_target::ensure()?;
+    // A test whose engine is to be skipped says so; here it is enough not to install what nobody wants.
+    let skipped = std::env::var("STETHOSCOPE_SKIP_ENGINES").unwrap_or_default();
+    let wanted = |engine| !skipped.split(',').any(|name| name == engine);
+    for (engine, need) in [("lavapipe", needs::LAVAPIPE), ("swiftshader", needs::SWIFTSHADER)] {
+        if wanted(engine) {
+            needs::VULKAN_LOADER.ensure()?;
+            need.ensure()?;
+        }
+    }
     Ok(Outcome::Passed)
 }
 

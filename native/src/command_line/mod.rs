@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use stethoscope_remote::without_secrets;
 
 use crate::platform::{JobError, Platform};
 use crate::window::WindowError;
@@ -128,7 +129,8 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// This process's command line, for the report.
+/// This process's command line, for the report, which may be given to others: passwords and signatures in URLs are left
+/// out.
 fn words() -> Vec<String> {
-    std::env::args().collect()
+    std::env::args().map(|word| without_secrets(&word)).collect()
 }

@@ -17,9 +17,6 @@ use tokio::task::JoinHandle;
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(15);
 
-/// How long an answer may pause.
-const IDLE_TIME: Duration = Duration::from_secs(30);
-
 /// Bytes that may be under way on an HTTP/2 connection: a second's worth at ten gigabits, shared by its requests.
 const CONNECTION_WINDOW: u32 = 64 << 20;
 const STREAM_WINDOW: u32 = 8 << 20;
@@ -29,18 +26,20 @@ const STREAM_WINDOW: u32 = 8 << 20;
 pub struct NativeHttp {
     client: Result<reqwest::Client, String>,
     runtime: Handle,
+    idle_time: Duration,
 }
 
 impl NativeHttp {
-    /// A client whose connections are driven by `runtime`.
-    pub fn new(runtime: Handle) -> Self {
+    /// A client whose connections are driven by `runtime`, and whose answers may pause for `idle_time`.
+    pub fn new(runtime: Handle, idle_time: Duration) -> Self {
         install_crypto();
+        let builder = || builder().read_timeout(idle_time);
         let built = builder().build().or_else(|error| {
             // A machine without certificates can still ask a server that needs none.
             let reason = root_cause(&error);
             builder().tls_certs_only([]).build().map_err(|_| reason)
         });
-        Self { client: built, runtime }
+        Self { client: built, runtime, idle_time }
     }
 }
 
@@ -51,7 +50,6 @@ fn builder() -> reqwest::ClientBuilder {
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .connect_timeout(CONNECT_TIME)
-        .read_timeout(IDLE_TIME)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
         .http2_initial_stream_window_size(STREAM_WINDOW)
 }
@@ -68,7 +66,7 @@ pub(super) fn install_crypto() {
 impl Http for NativeHttp {
     fn get(&self, request: Request) -> LocalFuture<'_, Result<Response, TransportError>> {
         match &self.client {
-            Ok(client) => Box::pin(Task::spawn(&self.runtime, send(client.clone(), request))),
+            Ok(client) => Box::pin(Task::spawn(&self.runtime, send(client.clone(), request, self.idle_time))),
             Err(reason) => {
                 let error = TransportError::Impossible(format!("no connection can be made: {reason}"));
                 Box::pin(std::future::ready(Err(error)))
@@ -116,13 +114,13 @@ impl<T> Drop for Task<T> {
     }
 }
 
-async fn send(client: reqwest::Client, request: Request) -> Result<Response, TransportError> {
+async fn send(client: reqwest::Client, request: Request, idle_time: Duration) -> Result<Response, TransportError> {
     let Request { url, headers, most } = request;
     let sent = client.get(url.clone()).headers(header_map(&headers)?).send().await;
-    let mut answer = sent.map_err(|error| transport(&error))?;
+    let mut answer = sent.map_err(|error| transport(&error, idle_time))?;
     let mut body = Vec::new();
     let mut has_more = false;
-    while let Some(chunk) = answer.chunk().await.map_err(|error| transport(&error))? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| transport(&error, idle_time))? {
         let room = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(body.len());
         if chunk.len() > room {
             body.extend_from_slice(&chunk[..room]);
@@ -157,10 +155,10 @@ fn header_map(headers: &[(&'static str, String)]) -> Result<HeaderMap, Transport
 }
 
 /// What a person is told of a failed request.
-fn transport(error: &reqwest::Error) -> TransportError {
+fn transport(error: &reqwest::Error, idle_time: Duration) -> TransportError {
     let cause = root_cause(error);
     if error.is_timeout() {
-        TransportError::Timeout(if error.is_connect() { CONNECT_TIME } else { IDLE_TIME })
+        TransportError::Timeout(if error.is_connect() { CONNECT_TIME } else { idle_time })
     } else if error.is_connect() && Chain::new(error).any(is_of_tls) {
         TransportError::Impossible(format!(
             "no encrypted connection comes about: {cause}; a machine that trusts nobody needs its ca-certificates package, or \
@@ -185,3 +183,6 @@ fn is_of_tls(error: &(dyn Error + 'static)) -> bool {
 pub(super) fn root_cause(error: &(dyn Error + 'static)) -> String {
     Chain::new(error).last().map_or_else(String::new, ToString::to_string)
 }
+
+#[cfg(test)]
+mod tests;

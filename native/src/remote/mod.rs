@@ -8,9 +8,10 @@ mod http;
 mod stores;
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use stethoscope_core::checkpoint::CheckpointFiles;
-use stethoscope_remote::{Client, Hub, Place, SideFiles, is_web, open_place};
+use stethoscope_remote::{Client, Hub, HubName, Place, SideFiles, is_web, open_place};
 use tokio::runtime::{Builder, Runtime};
 use url::Url;
 
@@ -24,6 +25,9 @@ const HOW_TO_GIVE_A_TOKEN: &str = "set HF_TOKEN, or run `hf auth login`";
 
 /// Threads that drive connections. Decrypting a gigabyte takes a core about half a second.
 const THREADS: usize = 2;
+
+/// How long an answer may pause.
+const IDLE_TIME: Duration = Duration::from_secs(20);
 
 /// Whether a reference names something elsewhere: a URL of the web, or of an object store.
 pub fn is_elsewhere(reference: &str) -> bool {
@@ -45,18 +49,36 @@ pub async fn open(
     Ok(open_place(&client, reference, &place, side_files).await?)
 }
 
+/// The model on the Hub whose page a URL is: `org/name[@revision]`.
+pub fn hub_model(reference: &str, settings: &HubSettings) -> Result<Option<String>, OpenError> {
+    if !is_web(reference) {
+        return Ok(None);
+    }
+    Ok(match Place::parse(reference, &hub(settings)?)? {
+        Place::Hub { repository, revision: None, path } if path.is_empty() => Some(repository),
+        Place::Hub { repository, revision: Some(revision), path } if path.is_empty() => {
+            Some(format!("{repository}@{revision}")).filter(|name| HubName::parse(name).is_some())
+        }
+        _ => None,
+    })
+}
+
 /// A client for the Hub of these settings.
 fn client(settings: &HubSettings, runtime: &Runtime) -> Result<Client, OpenError> {
     static HTTP: OnceLock<Arc<NativeHttp>> = OnceLock::new();
-    let http = HTTP.get_or_init(|| Arc::new(NativeHttp::new(runtime.handle().clone())));
+    let http = HTTP.get_or_init(|| Arc::new(NativeHttp::new(runtime.handle().clone(), IDLE_TIME)));
+    Ok(Client::new(http.clone(), hub(settings)?))
+}
+
+/// The Hub of these settings.
+fn hub(settings: &HubSettings) -> Result<Hub, OpenError> {
     let wrong = |why: String| OpenError::Endpoint { endpoint: settings.endpoint.clone(), why };
     let endpoint = Url::parse(&settings.endpoint).map_err(|error| wrong(error.to_string()))?;
     if !matches!(endpoint.scheme(), "http" | "https") {
         return Err(wrong(format!("{}: is not of the web", endpoint.scheme())));
     }
     let token = settings.token.as_ref().map(|token| token.reveal().to_owned());
-    let hub = Hub { endpoint, token, how_to_give_a_token: HOW_TO_GIVE_A_TOKEN.to_owned() };
-    Ok(Client::new(http.clone(), hub))
+    Ok(Hub { endpoint, token, how_to_give_a_token: HOW_TO_GIVE_A_TOKEN.to_owned() })
 }
 
 /// The process's runtime, which lives as long as it does.

@@ -1,7 +1,9 @@
 //! What DESIGN.md says of a case, one element at a time.
 
+use std::sync::Arc;
+
 use crate::bimodality::anchor_stride;
-use crate::checkpoint::{Storage, Tensor};
+use crate::checkpoint::{Location, Storage, Tensor};
 use crate::compute::PartOutcome;
 use crate::dtype::Dtype;
 use crate::kernels::Detail;
@@ -21,12 +23,12 @@ struct Side {
 
 /// What is expected of one part.
 pub fn part(case: &Case, part: usize, detail: Detail) -> PartOutcome {
-    let (a, b) = (side(&case.pair.a, &case.a), side(&case.pair.b, &case.b));
+    let (plain_a, plain_b) = (plain(&case.pair.a), plain(&case.pair.b));
+    let same = plain_a.is_some() && plain_a == plain_b;
+    let (a, b) = (side(&case.pair.a, &case.a, !same), side(&case.pair.b, &case.b, !same));
     let region = &case.pair.parts[part].region;
     let mut outcome = PartOutcome::default();
     let everything = detail == Detail::Everything;
-    let (plain_a, plain_b) = (plain(&case.pair.a), plain(&case.pair.b));
-    let same = plain_a.is_some() && plain_a == plain_b;
     let narrow = !is_wide(&case.pair.a) && !is_wide(&case.pair.b);
     let mut ulps = UlpCounts::default();
     let mut relative = RelativeCounts::default();
@@ -123,15 +125,16 @@ fn into_bin(d: f32, m: f32, counts: &mut Counts) {
     }
 }
 
-/// All elements of a tensor.
-fn side(tensor: &Tensor, arrays: &[std::sync::Arc<Vec<u8>>]) -> Side {
-    let stored = |at: &crate::checkpoint::Location| &arrays[at.shard][at.bytes.start as usize..at.bytes.end as usize];
+/// All elements of a tensor; units in the last place, which take their time, only where they are wanted.
+fn side(tensor: &Tensor, arrays: &[Arc<Vec<u8>>], with_units: bool) -> Side {
+    let stored = |at: &Location| &arrays[at.shard][at.bytes.start as usize..at.bytes.end as usize];
     let mut side = Side { values: Vec::new(), units: Vec::new(), places: Vec::new() };
     match &tensor.storage {
         Storage::Plain { dtype, at } => {
             for bytes in stored(at).chunks_exact(dtype.bytes() as usize) {
                 let value = value(*dtype, bytes);
-                side.push(value, unit_in_the_last_place(*dtype, value), place(bytes));
+                let unit = if with_units { unit_in_the_last_place(*dtype, value) } else { 0.0 };
+                side.push(value, unit, place(bytes));
             }
         }
         Storage::BlockScaled { dtype, at, scale_dtype, scales, block } => {

@@ -1,7 +1,8 @@
 //! The kernels compiled for 64-bit Arm, whose every processor has NEON and fused products.
 
+use super::InstructionSet;
+use super::delta::{Compilation, tile};
 use super::format::{Bf16, F16, F32};
-use super::{Compilation, InstructionSet, tile};
 
 /// NEON, on 64-bit Arm.
 pub fn available() -> Option<InstructionSet> {

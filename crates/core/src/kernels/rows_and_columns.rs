@@ -1,6 +1,5 @@
-//! How much every row and every column of a matrix changed, so that heads and neurons can be seen.
-//!
-//! The shader of the same name does this on a GPU.
+//! How much every row and every column of a matrix changed, so that heads and neurons can be seen: the twin of the shader
+//! of the same name.
 
 use crate::dequantise::decode_into_f64;
 use crate::dtype::Dtype;
@@ -30,11 +29,8 @@ impl SquaredNorms {
         if columns == 0 {
             return;
         }
-        assert!(
-            a.1.len().is_multiple_of(row_a)
-                && a.1.len() / row_a == b.1.len() / row_b
-                && b.1.len().is_multiple_of(row_b)
-        );
+        let whole_rows = a.1.len().is_multiple_of(row_a) && b.1.len().is_multiple_of(row_b);
+        assert!(whole_rows && a.1.len() / row_a == b.1.len() / row_b);
         let mut values = [vec![0.0; columns], vec![0.0; columns]];
         for (bytes_a, bytes_b) in a.1.chunks_exact(row_a).zip(b.1.chunks_exact(row_b)) {
             let [values_a, values_b] = &mut values;

@@ -8,9 +8,10 @@ pub use present::{available, compilation};
 
 #[cfg(target_arch = "wasm32")]
 mod present {
+    use crate::kernels::delta::{Compilation, tile};
     use crate::kernels::format::{Bf16, F16, F32, Format};
     use crate::kernels::relative::Scatter;
-    use crate::kernels::{Compilation, Detail, InstructionSet, tile};
+    use crate::kernels::{Detail, InstructionSet};
     use crate::statistics::DeltaSums;
 
     /// SIMD, since this module runs.
@@ -34,7 +35,8 @@ mod present {
 
 #[cfg(not(target_arch = "wasm32"))]
 mod absent {
-    use crate::kernels::{Compilation, InstructionSet};
+    use crate::kernels::InstructionSet;
+    use crate::kernels::delta::Compilation;
 
     /// None.
     pub fn available() -> Option<InstructionSet> {

@@ -7,9 +7,10 @@ pub use present::{available, compilation, prefetch};
 
 #[cfg(target_arch = "x86_64")]
 mod present {
+    use crate::kernels::delta::{Compilation, tile};
     use crate::kernels::format::{Bf16, F16, F32, Format};
     use crate::kernels::relative::Scatter;
-    use crate::kernels::{Compilation, Detail, InstructionSet, tile};
+    use crate::kernels::{Detail, InstructionSet};
     use crate::statistics::DeltaSums;
 
     /// The extensions that this processor has, best first.
@@ -68,7 +69,8 @@ mod present {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod absent {
-    use crate::kernels::{Compilation, InstructionSet};
+    use crate::kernels::InstructionSet;
+    use crate::kernels::delta::Compilation;
 
     /// None.
     pub fn available() -> Vec<InstructionSet> {

@@ -6,6 +6,6 @@ mod native;
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub use native::{BACKENDS, wait, write_whole_words};
+pub use native::{BACKENDS, answer, listen, wait, write_whole_words};
 #[cfg(target_arch = "wasm32")]
-pub use web::{BACKENDS, JsBytes, wait, write_whole_words};
+pub use web::{BACKENDS, JsBytes, answer, listen, wait, write_whole_words};

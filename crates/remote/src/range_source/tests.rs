@@ -143,6 +143,20 @@ fn reads_go_where_the_file_is_and_back_to_the_hub_when_that_expires() {
 }
 
 #[test]
+fn a_place_that_cannot_be_reached_any_more_is_left_for_where_the_hub_sends_next() {
+    let http = Scripted::new(|count, request| match (request.url.as_str(), count) {
+        ("https://hub.x/f", 0) => answer(302, &[("Location", "https://down.y/f"), ("X-Linked-Etag", "hash")], b""),
+        ("https://hub.x/f", _) => answer(302, &[("Location", "https://up.y/f"), ("X-Linked-Etag", "hash")], b""),
+        ("https://down.y/f", 2..) => Err(TransportError::Unreachable("gone".into())),
+        _ => part(request, &file(), "1"),
+    });
+    let source = open(&http, "https://hub.x/f").unwrap();
+    block_on(source.read(70_000..70_010)).unwrap();
+    let asked = ["https://hub.x/f*", "https://down.y/f", "https://down.y/f", "https://hub.x/f*", "https://up.y/f"];
+    assert_eq!(http.asked(), asked);
+}
+
+#[test]
 fn a_file_that_the_hub_calls_otherwise_has_changed() {
     let http = hub_and_cdn(|number| if number == 0 { "old" } else { "new" }, |_, _| false);
     let source = open(&http, "https://hub.x/f").unwrap();

@@ -3,6 +3,7 @@
 //! Nothing here passes or fails: the numbers are for people, and those that are worth keeping are saved with the machine
 //! that they were measured on.
 
+mod gpu;
 mod machine;
 mod measure;
 mod peers;
@@ -26,6 +27,8 @@ use measure::{Measured, measure, measure_in_turn};
 pub enum Benchmark {
     /// Bytes per second of `delta`, against a plain sum of the same bytes and against PyTorch.
     Delta(DeltaArguments),
+    /// Bytes per second of `delta` on a GPU, against sending the same bytes there and against the CPU.
+    Gpu(GpuArguments),
     /// From the start of `inspect` to its first line, on a checkpoint of many shards.
     Inspect(InspectArguments),
 }
@@ -62,6 +65,15 @@ pub struct DeltaArguments {
 }
 
 #[derive(Args)]
+pub struct GpuArguments {
+    #[command(flatten)]
+    common: Common,
+    /// The GPU of this number (`stethoscope delta --gpu list`), if not the likeliest to be fast.
+    #[arg(long, value_name = "N")]
+    gpu: Option<usize>,
+}
+
+#[derive(Args)]
 pub struct InspectArguments {
     #[command(flatten)]
     common: Common,
@@ -75,6 +87,7 @@ pub fn run(benchmark: &Benchmark) -> anyhow::Result<()> {
     let binary = build()?;
     let (name, common, result) = match benchmark {
         Benchmark::Delta(arguments) => ("delta", &arguments.common, delta(arguments, &binary)?),
+        Benchmark::Gpu(arguments) => ("gpu", &arguments.common, gpu::measure(arguments, &binary)?),
         Benchmark::Inspect(arguments) => ("inspect", &arguments.common, inspect(arguments, &binary)?),
     };
     let machine = Machine::this()?;

@@ -14,7 +14,7 @@ use stethoscope_core::folder::LARGEST_SIDE_FILE;
 use stethoscope_core::settings::SIDE_FILES;
 use stethoscope_core::shard_header::ForeignFormat;
 use stethoscope_core::source::ByteSource;
-use stethoscope_remote::{HubName, RemoteOpenError, SideFiles};
+use stethoscope_remote::{HubName, RemoteOpenError, SideFiles, without_secrets};
 
 use super::hub_cache;
 use super::similar::similar_paths;
@@ -70,8 +70,12 @@ pub async fn open_reference(reference: &str, options: &OpenOptions) -> Result<Ch
         return demo.ok_or_else(|| OpenError::Demo { reference: owned() });
     }
     if remote::is_elsewhere(reference) {
+        // The Hub's own pages are its models: the local cache may have them.
+        if let Some(name) = remote::hub_model(reference, &options.hub)? {
+            return open_hub(&name, options).await;
+        }
         if options.offline {
-            return Err(OpenError::Offline { reference: without_query(reference) });
+            return Err(OpenError::Offline { reference: without_secrets(reference) });
         }
         return remote::open(reference, &options.hub, options.side_files).await;
     }
@@ -145,11 +149,6 @@ async fn open_hub(reference: &str, options: &OpenOptions) -> Result<CheckpointFi
 /// Whether a name is rather that of a file here than of a model.
 fn is_file_name(name: &str) -> bool {
     [".safetensors", ".json", ".gguf", ".bin", ".yaml", ".yml"].iter().any(|ending| name.ends_with(ending))
-}
-
-/// A URL without what follows its path, which may be a secret.
-fn without_query(reference: &str) -> String {
-    reference.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
 
 /// A repository folder of the Hub's cache.

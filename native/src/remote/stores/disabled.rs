@@ -1,11 +1,11 @@
 //! This build has no object stores.
 
 use stethoscope_core::checkpoint::CheckpointFiles;
-use stethoscope_remote::{RemoteOpenError, SideFiles};
+use stethoscope_remote::{RemoteOpenError, SideFiles, without_secrets};
 use tokio::runtime::Runtime;
 
 pub async fn open(reference: &str, _: &Runtime, _: SideFiles) -> Result<CheckpointFiles, RemoteOpenError> {
     let problem =
         "this build does not read object stores; build it with the feature `object-stores`, or copy the files";
-    Err(RemoteOpenError::Reference { reference: reference.to_owned(), problem: problem.to_owned() })
+    Err(RemoteOpenError::Reference { reference: without_secrets(reference), problem: problem.to_owned() })
 }

@@ -11,7 +11,7 @@ use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig}
 use stethoscope_core::checkpoint::CheckpointFiles;
 use stethoscope_remote::{
     Failure, FetchError, LocalFuture, OpenedFile, Problem, RemoteFolder, RemoteOpenError, SideFiles, open_folder,
-    shown, split_path,
+    shown, split_path, without_secrets,
 };
 use tokio::runtime::{Handle, Runtime};
 use url::Url;
@@ -31,7 +31,7 @@ pub async fn open(
     side_files: SideFiles,
 ) -> Result<CheckpointFiles, RemoteOpenError> {
     install_crypto();
-    let refused = |problem: String| RemoteOpenError::Reference { reference: without_query(reference), problem };
+    let refused = |problem: String| RemoteOpenError::Reference { reference: without_secrets(reference), problem };
     let url = Url::parse(reference)
         .map_err(|error| refused(format!("{error}; an address like s3://bucket/folder was expected")))?;
     let path = Path::from_url_path(url.path()).map_err(|error| refused(error.to_string()))?;
@@ -41,10 +41,6 @@ pub async fn open(
     let root = name.strip_suffix(url.path()).unwrap_or(&name).to_owned();
     let folder = StoreFolder::open(store, runtime.handle().clone(), root, folder).await;
     open_folder(name, &folder, &wanted, side_files).await
-}
-
-fn without_query(reference: &str) -> String {
-    reference.split(['?', '#']).next().unwrap_or_default().to_owned()
 }
 
 fn store(url: &Url) -> object_store::Result<Arc<dyn ObjectStore>> {

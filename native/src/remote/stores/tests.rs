@@ -19,7 +19,7 @@ fn runtime() -> Runtime {
 fn store(objects: &[(&str, &[u8])]) -> Arc<dyn ObjectStore> {
     let store = InMemory::new();
     for (path, bytes) in objects {
-        block_on(store.put(&Path::from(*path), bytes.to_vec().into())).expect("memory takes everything");
+        block_on(store.put(&Path::from(*path), bytes.to_vec().into())).expect("memory");
     }
     Arc::new(store)
 }
