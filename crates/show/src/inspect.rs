@@ -37,7 +37,8 @@ pub fn table(inspection: &Inspection, width: usize, color: bool) -> String {
     sheet.finish()
 }
 
-fn facts(inspection: &Inspection) -> String {
+/// The line that says the most: family, layers, parameters, size.
+pub fn facts(inspection: &Inspection) -> String {
     let table =
         (inspection.anatomy != inspection.family).then(|| format!("modules named by the table {}", inspection.anatomy));
     let origin: Vec<String> = inspection.architecture.iter().chain(&table).map(|text| printable(text)).collect();

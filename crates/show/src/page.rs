@@ -1,6 +1,6 @@
 //! One self-contained page: the tables, the figures, what the numbers mean and how to get them again.
 //!
-//! It loads nothing (its policy forbids it to) and says the same with scripts off; `SCRIPT` only lets tables be sorted, filtered
+//! It loads nothing (its policy forbids it to) and says the same with scripts off; its scripts only let tables be sorted, filtered
 //! and saved. Every word that came from a checkpoint goes through `html::text`.
 
 mod figures;
@@ -15,7 +15,7 @@ use super::figures::FigureError;
 /// How the page looks, in light, in the dark and on paper.
 const STYLE: &str = include_str!("page/style.css");
 /// What a reader with scripts gets besides.
-const SCRIPT: &str = include_str!("page/table.js");
+const SCRIPTS: [&str; 2] = [include_str!("page/sorting.js"), include_str!("page/page.js")];
 
 /// `report` as an HTML document.
 ///
@@ -31,18 +31,35 @@ pub fn delta(report: &DeltaReport) -> Result<String, PageError> {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
     ));
-    sections::head(&mut page, report);
-    tables::modules(&mut page, report);
-    figures::write(&mut page, report)?;
-    tables::tensors(&mut page, report);
-    sections::unpaired(&mut page, report);
-    sections::settings(&mut page, report);
-    sections::definitions(&mut page, report);
-    sections::reproduce(&mut page, report);
+    write(&mut page, report, true)?;
     page.push_str("</main>\n");
     data(&mut page, report)?;
-    page.push_str(&format!("<script>\n{SCRIPT}</script>\n</body>\n</html>\n"));
+    page.push_str(&format!("<script>\n{}</script>\n</body>\n</html>\n", SCRIPTS.concat()));
     Ok(page)
+}
+
+/// `report` as a part of a document that has its own head: the same sections, without the report as data. It needs
+/// `page/style.css`, and takes `page/sorting.js`.
+///
+/// # Errors
+/// Those of [`delta`].
+pub fn part(report: &DeltaReport) -> Result<String, PageError> {
+    let mut part = String::with_capacity(1 << 20);
+    write(&mut part, report, false)?;
+    Ok(part)
+}
+
+/// Everything that a person reads. A document has a title, and the report as data at its end.
+fn write(page: &mut String, report: &DeltaReport, is_document: bool) -> Result<(), PageError> {
+    sections::head(page, report, is_document);
+    tables::modules(page, report);
+    figures::write(page, report)?;
+    tables::tensors(page, report);
+    sections::unpaired(page, report);
+    sections::settings(page, report);
+    sections::definitions(page, report);
+    sections::reproduce(page, report, is_document);
+    Ok(())
 }
 
 /// Why a page could not be made.

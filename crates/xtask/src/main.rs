@@ -1,12 +1,15 @@
 //! `cargo xtask …`: what is done to this project rather than by it. Its tests, its fixtures, its benchmarks.
 
 mod bench;
+mod browser;
 mod command;
 mod fixture;
 mod hub_server;
 mod needs;
+mod serve;
 mod test;
 mod wasm_target;
+mod web;
 
 use std::process::ExitCode;
 
@@ -22,10 +25,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run everything that a change must pass: format, lints, tests, docs, the wasm check, fuzzing.
+    /// Run everything that a change must pass: format, lints, tests, docs, the page in a browser, fuzzing.
     Test(test::TestArguments),
     /// Write a synthetic pair of checkpoints with a real model's names, shapes and shard sizes.
     Fixture(fixture::FixtureArguments),
+    /// Make the page that runs in a browser, and serve it on this machine.
+    Web(web::WebArguments),
     /// Serve folders as the Hub would.
     HubServer(hub_server::HubServerArguments),
     /// Measure speed and print JSON.
@@ -37,6 +42,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Fixture(arguments) => fixture::run(&arguments),
+        Task::Web(arguments) => web::run(&arguments),
         Task::HubServer(arguments) => hub_server::run(&arguments),
         Task::Bench(benchmark) => bench::run(&benchmark),
     };

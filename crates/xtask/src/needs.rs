@@ -57,6 +57,13 @@ pub const SWIFTSHADER: Need = Need {
     probe: &["-c", "ls /usr/lib/chromium/vk_swiftshader_icd.json"],
     source: Source::Apt("chromium"),
 };
+/// The browser that the page is tested in.
+pub const CHROMIUM: Need =
+    Need { name: "chromium", program: "chromium", probe: &["--version"], source: Source::Apt("chromium") };
+/// What the tests of the page are written for.
+pub const NODE: Need = Need { name: "node", program: "node", probe: &["--version"], source: Source::Apt("nodejs") };
+/// What brings their library.
+pub const NPM: Need = Need { name: "npm", program: "npm", probe: &["--version"], source: Source::Apt("npm") };
 /// The programs that the benchmarks compare with.
 pub const PYTHON: Need = Need {
     name: "python3",

@@ -4,21 +4,31 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
+use anyhow::bail;
 use clap::Args;
 
 use crate::command::{cargo, command, output, root, run as run_command, succeeds, target_directory};
-use crate::{needs, wasm_target};
+use crate::{browser, needs, wasm_target};
 
 #[derive(Args)]
 pub struct TestArguments {
     /// How long each fuzz target runs.
     #[arg(long, default_value_t = 20, value_name = "SECONDS")]
     fuzz_seconds: u32,
+    /// Run only this stage; may be given several times.
+    #[arg(long, value_name = "STAGE")]
+    only: Vec<String>,
 }
 
 /// What must compile for the browser.
-const WASM_PACKAGES: [&str; 5] =
-    ["stethoscope-app", "stethoscope-core", "stethoscope-gpu", "stethoscope-remote", "stethoscope-show"];
+const WASM_PACKAGES: [&str; 6] = [
+    "stethoscope-app",
+    "stethoscope-core",
+    "stethoscope-gpu",
+    "stethoscope-remote",
+    "stethoscope-show",
+    "stethoscope-web",
+];
 
 /// How a stage ended, if not in an error.
 enum Outcome {
@@ -31,20 +41,25 @@ type StageResult = anyhow::Result<Outcome>;
 
 /// Runs every stage, stops at the first that fails, and says how long each took.
 pub fn run(arguments: &TestArguments) -> anyhow::Result<()> {
-    let stages: [(&str, &dyn Fn() -> StageResult); 9] = [
+    let stages: [(&str, &dyn Fn() -> StageResult); 10] = [
         ("tools", &tools),
         ("format", &format),
         ("lints", &lints),
         ("wasm lints", &wasm_lints),
         ("tests", &tests),
+        ("browser", &browser),
         ("doc tests", &doc_tests),
         ("docs", &docs),
         ("dependencies", &dependencies),
         ("fuzzing", &|| fuzzing(arguments.fuzz_seconds)),
     ];
+    if let Some(unknown) = arguments.only.iter().find(|only| stages.iter().all(|(name, _)| name != only)) {
+        bail!("there is no stage `{unknown}`; there are: {}", stages.map(|(name, _)| name).join(", "));
+    }
     let started = Instant::now();
     let mut summary = Vec::new();
-    for (name, stage) in stages {
+    let is_wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
+    for (name, stage) in stages.into_iter().filter(|(name, _)| is_wanted(name)) {
         eprintln!("── {name}");
         let stage_started = Instant::now();
         let result = stage();
@@ -84,10 +99,8 @@ fn tools() -> StageResult {
     }
     wasm_target::ensure()?;
     // A test whose engine is to be skipped says so; here it is enough not to install what nobody wants.
-    let skipped = std::env::var("STETHOSCOPE_SKIP_ENGINES").unwrap_or_default();
-    let wanted = |engine| !skipped.split(',').any(|name| name == engine);
     for (engine, need) in [("lavapipe", needs::LAVAPIPE), ("swiftshader", needs::SWIFTSHADER)] {
-        if wanted(engine) {
+        if !is_skipped(engine) {
             needs::VULKAN_LOADER.ensure()?;
             need.ensure()?;
         }
@@ -121,6 +134,21 @@ fn tests() -> StageResult {
     } else {
         run_command(&mut cargo(["test", "--locked", "--workspace", "--lib", "--bins", "--tests"]))?;
     }
+    Ok(Outcome::Passed)
+}
+
+/// Names engines that are not to be tested, apart by commas, on a machine that cannot have them.
+const SKIP: &str = "STETHOSCOPE_SKIP_ENGINES";
+
+fn is_skipped(engine: &str) -> bool {
+    std::env::var(SKIP).unwrap_or_default().split(',').any(|skipped| skipped.trim() == engine)
+}
+
+fn browser() -> StageResult {
+    if is_skipped("browser") {
+        return Ok(Outcome::Skipped(format!("{SKIP} says so")));
+    }
+    browser::test()?;
     Ok(Outcome::Passed)
 }
 

@@ -8,6 +8,7 @@
 use super::TILE;
 use super::format::Format;
 use super::lanes::LANES;
+use super::wasm::whole_part;
 use super::x86::prefetch;
 use crate::statistics::{BINS, Counts, DeltaSums, RelativeCounts, ZERO_BIN};
 
@@ -173,7 +174,7 @@ fn encode<const FUSED: bool>(a: &[f32], b: &[f32], codes: &mut [u32]) {
         let guess = if guess < 99.0 { guess } else { 99.0 };
         // SAFETY: neither operand of the quotient is negative, infinite over infinite, or zero over zero, so the guess is
         // a number from 0 to 99.
-        let hundredths: i32 = unsafe { guess.to_int_unchecked() };
+        let hundredths = unsafe { whole_part(guess) };
         let upper = edge::<FUSED>((hundredths + 1) as f32);
         let inside = (distance <= upper * magnitude) & (distance < upper * scale);
         let met = if distance == upper * magnitude { EDGE_MET } else { 0 };

@@ -14,8 +14,9 @@ use crate::numbers::{bytes, duration, grouped, parameters, percent, plural};
 const UNPAIRED_AT_MOST: usize = 500;
 
 /// The title, the two sides, the main finding, warnings, and where to find the rest.
-pub(super) fn head(page: &mut String, report: &DeltaReport) {
-    page.push_str("<header>\n<h1>How B differs from A</h1>\n<dl class=\"sides\">\n");
+pub(super) fn head(page: &mut String, report: &DeltaReport, is_document: bool) {
+    let title = if is_document { "h1" } else { "h2" };
+    page.push_str(&format!("<header>\n<{title}>How B differs from A</{title}>\n<dl class=\"sides\">\n"));
     for (letter, side) in [("A", &report.a), ("B", &report.b)] {
         page.push_str(&format!(
             "<div><dt>{letter}</dt><dd><b>{}</b><br>{}</dd></div>\n",
@@ -180,7 +181,7 @@ pub(super) fn definitions(page: &mut String, report: &DeltaReport) {
 }
 
 /// What was run, on what, by which engine.
-pub(super) fn reproduce(page: &mut String, report: &DeltaReport) {
+pub(super) fn reproduce(page: &mut String, report: &DeltaReport, is_document: bool) {
     let envelope = &report.envelope;
     page.push_str(&format!(
         "<section id=\"again\">\n<h2>How to get them again</h2>\n<pre class=\"scroll\" tabindex=\"0\"><code>{}</code></pre>\n<dl class=\"facts\">\n",
@@ -200,8 +201,13 @@ pub(super) fn reproduce(page: &mut String, report: &DeltaReport) {
     }
     fact("fingerprint of A", &format!("<code>{}</code>", html::text(&report.a.fingerprint)));
     fact("fingerprint of B", &format!("<code>{}</code>", html::text(&report.b.fingerprint)));
-    let without = if has_histograms(report) { "" } else { ", without the histograms (they are in --json)" };
-    fact("data", &format!("the report is inside this page as JSON, schema {}{without}", html::text(&envelope.schema)));
+    if is_document {
+        let without = if has_histograms(report) { "" } else { ", without the histograms (they are in --json)" };
+        fact(
+            "data",
+            &format!("the report is inside this page as JSON, schema {}{without}", html::text(&envelope.schema)),
+        );
+    }
     page.push_str(
         "</dl>\n<p class=\"small\">A fingerprint is the SHA-256 over all shard headers and the first and last 4 KiB of every \
          tensor.</p>\n</section>\n",

@@ -135,8 +135,10 @@ fn change_cell(numbers: &DeltaNumbers, largest: Option<f64>) -> Cell {
     }
     if let (Some(change), Some(largest)) = (numbers.l2_relative, largest.filter(|&largest| largest > 0.0)) {
         let width = (change / largest * 100.0).clamp(0.0, 100.0);
-        html =
-            format!("{html}<span class=\"bar\" aria-hidden=\"true\"><span style=\"width:{width:.1}%\"></span></span>");
+        // A drawing and not a styled element: a page may forbid styles that do not come from its own files.
+        html = format!(
+            "{html}<svg class=\"bar\" aria-hidden=\"true\"><rect width=\"{width:.1}%\" height=\"100%\" rx=\"2\"/></svg>"
+        );
     }
     Cell::number(html, numbers.l2_relative)
 }

@@ -7,6 +7,7 @@ mod gpu;
 mod machine;
 mod measure;
 mod peers;
+mod web;
 
 use std::ffi::OsStr;
 use std::fs;
@@ -31,6 +32,8 @@ pub enum Benchmark {
     Gpu(GpuArguments),
     /// From the start of `inspect` to its first line, on a checkpoint of many shards.
     Inspect(InspectArguments),
+    /// The page in a browser: its size, its memory, and how fast it goes through a pair of files.
+    Web(WebArguments),
 }
 
 #[derive(Args)]
@@ -82,13 +85,19 @@ pub struct InspectArguments {
     shards: usize,
 }
 
+#[derive(Args)]
+pub struct WebArguments {
+    #[command(flatten)]
+    common: Common,
+}
+
 /// Runs one benchmark.
 pub fn run(benchmark: &Benchmark) -> anyhow::Result<()> {
-    let binary = build()?;
     let (name, common, result) = match benchmark {
-        Benchmark::Delta(arguments) => ("delta", &arguments.common, delta(arguments, &binary)?),
-        Benchmark::Gpu(arguments) => ("gpu", &arguments.common, gpu::measure(arguments, &binary)?),
-        Benchmark::Inspect(arguments) => ("inspect", &arguments.common, inspect(arguments, &binary)?),
+        Benchmark::Delta(arguments) => ("delta", &arguments.common, delta(arguments, &build()?)?),
+        Benchmark::Gpu(arguments) => ("gpu", &arguments.common, gpu::measure(arguments, &build()?)?),
+        Benchmark::Inspect(arguments) => ("inspect", &arguments.common, inspect(arguments, &build()?)?),
+        Benchmark::Web(arguments) => ("web", &arguments.common, web::measure(&build()?, &arguments.common)?),
     };
     let machine = Machine::this()?;
     let mut report = json!({

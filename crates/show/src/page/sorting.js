@@ -1,6 +1,6 @@
 "use strict";
-// Sorting, filtering and saving. Without this script the page says the same, in the order it was written in.
-(() => {
+// Sorting and filtering the tables in an element. Without this script they say the same, in the order they were written in.
+const makeSortable = (root) => {
   const element = (name, properties) => Object.assign(document.createElement(name), properties);
 
   // Cells with a number sort by it, the others by what they say; what has no number goes last.
@@ -28,7 +28,7 @@
     body.append(...rows);
   };
 
-  for (const table of document.querySelectorAll("table.sortable")) {
+  for (const table of root.querySelectorAll("table.sortable")) {
     for (const header of table.tHead.rows[0].cells) {
       const button = element("button", { type: "button" });
       button.append(...header.childNodes);
@@ -37,7 +37,7 @@
     }
   }
 
-  const tensors = document.querySelector("#tensors table");
+  const tensors = root.querySelector("#tensors table");
   if (tensors) {
     const label = element("label", { textContent: "Show only: " });
     const input = element("input", { type: "search", placeholder: "o_proj, layers.12, …" });
@@ -58,15 +58,4 @@
       count.textContent = words.length ? `${shown} shown` : "";
     });
   }
-
-  const save = element("button", { type: "button", textContent: "Save the data as JSON" });
-  save.addEventListener("click", () => {
-    const blob = new Blob([document.getElementById("report").textContent], { type: "application/json" });
-    const link = element("a", { href: URL.createObjectURL(blob), download: "delta.json" });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  });
-  const tools = element("div", { className: "tools" });
-  tools.append(save);
-  document.getElementById("again").append(tools);
-})();
+};

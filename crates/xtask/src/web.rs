@@ -1,0 +1,97 @@
+//! `cargo xtask web`: makes the page, a folder that any web server can serve.
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+
+use crate::command::{cargo, root, run as run_command, target_directory};
+use crate::{serve, wasm_target};
+
+/// What the wasm module and its script are called in the page's folder.
+const MODULE: &str = "stethoscope";
+
+#[derive(Args)]
+pub struct WebArguments {
+    /// The folder for the page; what is in it is replaced.
+    #[arg(long, default_value = "dist")]
+    out: PathBuf,
+    /// Serve the page on this machine until stopped.
+    #[arg(long)]
+    serve: bool,
+    /// The port to serve it on; 0 for any that is free.
+    #[arg(long, default_value_t = 8080, requires = "serve")]
+    port: u16,
+}
+
+/// Makes the page, and serves it if that was asked.
+pub fn run(arguments: &WebArguments) -> anyhow::Result<()> {
+    let out = root().join(&arguments.out);
+    build(&out)?;
+    print_sizes(&out)?;
+    if arguments.serve {
+        let server = serve::Server::start(&out, arguments.port)?;
+        eprintln!("the page is at {}; Ctrl-C stops it", server.address());
+        server.wait();
+    }
+    Ok(())
+}
+
+/// Compiles the module and puts it together with the page.
+pub fn build(out: &Path) -> anyhow::Result<()> {
+    wasm_target::ensure()?;
+    let package = ["--package", "stethoscope-web", "--profile", "web", "--target", wasm_target::TARGET];
+    run_command(cargo(["build", "--locked"]).args(package))?;
+    let module = target_directory().join(wasm_target::TARGET).join("web/stethoscope_web.wasm");
+    // Its script asks for the module under its own name.
+    let named = target_directory().join(format!("{MODULE}.wasm"));
+    fs::copy(&module, &named).with_context(|| format!("copying {}", module.display()))?;
+    if out.exists() {
+        fs::remove_dir_all(out).with_context(|| format!("replacing {}", out.display()))?;
+    }
+    fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
+    let bundle = ["run", "--locked", "--quiet", "--package", "stethoscope-bundle", "--"];
+    run_command(cargo(bundle).args([&named, out]))?;
+    copy(&root().join("index.html"), &out.join("index.html"))?;
+    // The report looks and works as in the page that the command line writes.
+    let report = root().join("crates/show/src/page");
+    copy(&report.join("style.css"), &out.join("report.css"))?;
+    copy(&report.join("sorting.js"), &out.join("sorting.js"))?;
+    for entry in fs::read_dir(root().join("web/page")).context("listing web/page")? {
+        let path = entry?.path();
+        copy(&path, &out.join(path.file_name().unwrap_or_default()))?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::copy(from, to).with_context(|| format!("copying {}", from.display()))?;
+    Ok(())
+}
+
+/// The files of a page by name, with their lengths as they are and as they travel.
+pub fn sizes(folder: &Path) -> anyhow::Result<Vec<(String, u64, u64)>> {
+    let mut sizes = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))? {
+        let entry = entry?;
+        let bytes = fs::read(entry.path()).with_context(|| format!("reading {}", entry.path().display()))?;
+        let mut packed = Vec::new();
+        flate2::read::GzEncoder::new(&bytes[..], flate2::Compression::best()).read_to_end(&mut packed)?;
+        sizes.push((entry.file_name().to_string_lossy().into_owned(), bytes.len() as u64, packed.len() as u64));
+    }
+    sizes.sort();
+    Ok(sizes)
+}
+
+fn print_sizes(folder: &Path) -> anyhow::Result<()> {
+    let sizes = sizes(folder)?;
+    let sum = |of: fn(&(String, u64, u64)) -> u64| sizes.iter().map(of).sum::<u64>();
+    let all = ("in all".to_owned(), sum(|size| size.1), sum(|size| size.2));
+    eprintln!("{:>10} {:>10}", "bytes", "gzip");
+    for (name, bytes, packed) in sizes.iter().chain([&all]) {
+        eprintln!("{bytes:>10} {packed:>10}  {name}");
+    }
+    Ok(())
+}

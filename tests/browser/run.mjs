@@ -1,0 +1,10 @@
+// Runs every test of the page; `cargo xtask test` starts this.
+import { runAll } from "./harness.mjs";
+import "./bad_input.mjs";
+import "./delta.mjs";
+import "./engines.mjs";
+import "./pictures.mjs";
+import "./remote.mjs";
+import "./runs.mjs";
+
+process.exitCode = (await runAll()) ? 0 : 1;
