@@ -18,6 +18,10 @@ mod engines;
 /// Checkpoints on a Hub and on web servers, which behave and which do not.
 mod remote;
 
+/// The window: that it shows the numbers of the command line, and what it says without a display.
+#[cfg(all(feature = "app", target_os = "linux"))]
+mod window;
+
 /// The project's own papers say what is true of it.
 mod house;
 

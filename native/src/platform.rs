@@ -15,6 +15,7 @@ use stethoscope_core::compute::Preference;
 use stethoscope_core::delta::{DeltaError, delta};
 use stethoscope_core::inspection::inspect;
 use stethoscope_core::model::Model;
+use stethoscope_core::outline::Outline;
 use stethoscope_core::pairing::PairingError;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, Request};
@@ -143,7 +144,9 @@ impl Platform {
             }
             Request::Inspect(request) => {
                 let start = Instant::now();
-                let mut inspection = inspect(&self.open(&request.checkpoint, SideFiles::Configuration).await?);
+                let model = self.open(&request.checkpoint, SideFiles::Configuration).await?;
+                observe(Event::Outline(Box::new(Outline::of(&model)))).await?;
+                let mut inspection = inspect(&model);
                 inspection.envelope.seconds = start.elapsed().as_secs_f64();
                 Ok(observe(Event::Inspection(Box::new(inspection))).await?)
             }

@@ -32,6 +32,7 @@ pub mod fuzzing;
 pub mod inspection;
 pub mod kernels;
 pub mod model;
+pub mod outline;
 pub mod pairing;
 pub mod plan;
 pub mod quoted;

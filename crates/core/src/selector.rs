@@ -5,10 +5,10 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::anatomy::{Role, Site};
+use crate::anatomy::{Anatomy, Role, Site};
 use crate::model::Model;
 use crate::region::Region;
-use crate::selection::{Selected, Selection};
+use crate::selection::{SelectableTensor, Selected, Selection};
 
 /// A place on the grid: a role, in a layer or outside the layers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,22 +57,27 @@ pub enum Cover {
 impl Grid {
     /// The grid of a model.
     pub fn new(model: &Model) -> Self {
+        Self::of(&model.selectable(), &model.anatomy)
+    }
+
+    /// The grid of some tensors, whose sites `anatomy` found.
+    pub fn of(tensors: &[SelectableTensor<'_>], anatomy: &Anatomy) -> Self {
         let mut parameters: BTreeMap<Place, u64> = BTreeMap::new();
         let mut inside = Vec::new();
         let mut outside = Vec::new();
         // How many sites there are of every role, and how many of them are in each group.
         let mut sites_of: BTreeMap<&Role, u64> = BTreeMap::new();
         let mut grouped: BTreeMap<&str, BTreeMap<&Role, u64>> = BTreeMap::new();
-        for (tensor, sites) in model.checkpoint.tensors.iter().zip(&model.sites) {
-            for site in sites {
-                let elements = Region::new(&tensor.shape, vec![site.slice.clone()]).elements();
+        for tensor in tensors {
+            for site in tensor.sites {
+                let elements = Region::new(tensor.shape, vec![site.slice.clone()]).elements();
                 *parameters.entry(Place::of(site)).or_default() += elements;
                 let roles = if site.layer.is_some() { &mut inside } else { &mut outside };
                 if !roles.contains(&site.role) {
                     roles.push(site.role.clone());
                 }
                 *sites_of.entry(&site.role).or_default() += 1;
-                for group in model.anatomy.groups().filter(|group| model.anatomy.in_group(site, group)) {
+                for group in anatomy.groups().filter(|group| anatomy.in_group(site, group)) {
                     *grouped.entry(group).or_default().entry(&site.role).or_default() += 1;
                 }
             }

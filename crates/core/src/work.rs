@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::inspection::Inspection;
+use crate::outline::Outline;
 use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
 
 /// A long job.
@@ -11,7 +12,7 @@ use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
 pub enum Request {
     /// How B differs from A; answered by [`Event::Delta`].
     Delta(DeltaRequest),
-    /// What a checkpoint is made of; answered by [`Event::Inspection`].
+    /// What a checkpoint is made of; answered by [`Event::Outline`] and [`Event::Inspection`].
     Inspect(InspectRequest),
 }
 
@@ -59,6 +60,8 @@ pub enum Event {
     Tensor(Box<TensorDelta>),
     /// The end of [`Request::Delta`].
     Delta(Box<DeltaReport>),
+    /// What a selection can be chosen from; comes before [`Event::Inspection`].
+    Outline(Box<Outline>),
     /// The end of [`Request::Inspect`].
     Inspection(Box<Inspection>),
 }

@@ -10,7 +10,7 @@ mod distributions;
 mod grid;
 mod heat_map;
 mod lines;
-mod palette;
+pub(crate) mod palette;
 mod paper;
 
 use stethoscope_core::report::DeltaReport;

@@ -11,6 +11,7 @@
 //! Names of tensors, settings and references are a stranger's input. Whatever is shown has gone through
 //! [`text::printable`] (no control characters reach a terminal), and through an escape of the format it is put into.
 
+pub mod colors;
 pub mod csv;
 pub mod figures;
 pub mod inspect;

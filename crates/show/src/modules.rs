@@ -8,7 +8,7 @@ use stethoscope_core::report::{
 use super::text::printable;
 
 /// `o_proj`, `q_proj.bias`: what a person calls one parameter of a module.
-pub(crate) fn label(role: &Role, part: &Part) -> String {
+pub fn label(role: &Role, part: &Part) -> String {
     match part {
         Part::Weight => printable(role.name()),
         Part::Bias => format!("{}.bias", printable(role.name())),
@@ -19,19 +19,19 @@ pub(crate) fn label(role: &Role, part: &Part) -> String {
 const ROUNDING_MARGIN: f64 = 1.5;
 
 /// Whether a difference is no more than storing the same values in two formats would make.
-pub(crate) fn is_rounding(numbers: &DeltaNumbers) -> bool {
+pub fn is_rounding(numbers: &DeltaNumbers) -> bool {
     numbers.rounding_floor > 0.0 && numbers.l2_delta <= ROUNDING_MARGIN * numbers.rounding_floor
 }
 
 /// Elements of all modules, and those of them that changed.
-pub(crate) fn elements_and_changed(report: &DeltaReport) -> (u64, u64) {
+pub fn elements_and_changed(report: &DeltaReport) -> (u64, u64) {
     report.modules.iter().fold((0_u64, 0_u64), |(elements, changed), module| {
         (elements.saturating_add(module.numbers.elements), changed.saturating_add(module.numbers.changed))
     })
 }
 
 /// Whether something was compared and nothing differs.
-pub(crate) fn is_identical(report: &DeltaReport) -> bool {
+pub fn is_identical(report: &DeltaReport) -> bool {
     let (elements, changed) = elements_and_changed(report);
     elements > 0
         && changed == 0
@@ -39,7 +39,7 @@ pub(crate) fn is_identical(report: &DeltaReport) -> bool {
 }
 
 /// Whether this side was made by this program and says nothing about any trained model.
-pub(crate) fn is_synthetic(side: &CheckpointSummary) -> bool {
+pub fn is_synthetic(side: &CheckpointSummary) -> bool {
     side.reference.starts_with("demo:")
 }
 
@@ -48,7 +48,7 @@ pub const SYNTHETIC: &str = "A checkpoint named demo:… is synthetic: its weigh
                                     this program to try it out, and say nothing about any trained model.";
 
 /// Tensors that could not be compared, for one reason.
-pub(crate) struct UnpairedGroup<'a> {
+pub struct UnpairedGroup<'a> {
     /// What is wrong with them: `only in A`, `of different shapes`.
     pub what: &'static str,
     /// Whether each one's detail says more than its name.
@@ -58,7 +58,7 @@ pub(crate) struct UnpairedGroup<'a> {
 }
 
 /// `unpaired` sorted out by reason; groups in a fixed order, none empty.
-pub(crate) fn unpaired_groups(unpaired: &[Unpaired]) -> Vec<UnpairedGroup<'_>> {
+pub fn unpaired_groups(unpaired: &[Unpaired]) -> Vec<UnpairedGroup<'_>> {
     const GROUPS: [(&str, bool); 5] = [
         ("only in A", false),
         ("only in B", false),
@@ -87,19 +87,19 @@ pub(crate) fn unpaired_groups(unpaired: &[Unpaired]) -> Vec<UnpairedGroup<'_>> {
 }
 
 /// A setting's value on one line: compact JSON, or `absent`.
-pub(crate) fn setting_value(value: Option<&serde_json::Value>) -> String {
+pub fn setting_value(value: Option<&serde_json::Value>) -> String {
     value.map_or_else(|| "absent".to_owned(), |value| printable(&value.to_string()))
 }
 
 /// Bytes read per second, where time passed.
-pub(crate) fn bytes_per_second(report: &DeltaReport) -> Option<u64> {
+pub fn bytes_per_second(report: &DeltaReport) -> Option<u64> {
     let rate = report.envelope.bytes_read as f64 / report.envelope.seconds;
     // A float beyond u64 saturates, which no disk comes near.
     (rate.is_finite() && rate > 0.0).then_some(rate as u64)
 }
 
 /// A definition of relative change as a person writes it.
-pub(crate) const fn formula_text(definition: RelativeDefinition) -> &'static str {
+pub const fn formula_text(definition: RelativeDefinition) -> &'static str {
     match definition {
         RelativeDefinition::Script => "(b − a)/(|a| + 1e-8)",
         RelativeDefinition::Formula => "(b − a)/a",

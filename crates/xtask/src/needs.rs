@@ -33,6 +33,9 @@ pub const CLIPPY: Need =
 /// Unpacking the distribution's `rust-src`.
 pub const DPKG: Need =
     Need { name: "dpkg-deb", program: "dpkg-deb", probe: &["--version"], source: Source::Apt("dpkg") };
+/// A display that nobody sees, to open windows on.
+pub const VIRTUAL_DISPLAY: Need =
+    Need { name: "xvfb-run", program: "xvfb-run", probe: &["--help"], source: Source::Apt("xvfb xauth") };
 /// Mesa's lavapipe: a Vulkan driver that needs no GPU.
 pub const LAVAPIPE: Need = Need {
     name: "lavapipe",
@@ -106,8 +109,8 @@ impl Need {
 fn install_package(package: &str) -> anyhow::Result<()> {
     // A fresh machine has no package lists yet.
     run(&mut command("apt-get", ["update", "--quiet", "--quiet"]))?;
-    let arguments = ["install", "--yes", "--quiet", "--quiet", "--no-install-recommends", package];
-    run(command("apt-get", arguments).env("DEBIAN_FRONTEND", "noninteractive"))
+    let arguments = ["install", "--yes", "--quiet", "--quiet", "--no-install-recommends"];
+    run(command("apt-get", arguments).args(package.split(' ')).env("DEBIAN_FRONTEND", "noninteractive"))
 }
 
 /// Whether packages can be installed without asking for a password.

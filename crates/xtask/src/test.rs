@@ -21,8 +21,14 @@ pub struct TestArguments {
 }
 
 /// What must compile for the browser.
-const WASM_PACKAGES: [&str; 5] =
-    ["stethoscope-core", "stethoscope-gpu", "stethoscope-remote", "stethoscope-show", "stethoscope-web"];
+const WASM_PACKAGES: [&str; 6] = [
+    "stethoscope-app",
+    "stethoscope-core",
+    "stethoscope-gpu",
+    "stethoscope-remote",
+    "stethoscope-show",
+    "stethoscope-web",
+];
 
 /// How a stage ended, if not in an error.
 enum Outcome {
@@ -84,6 +90,12 @@ fn print_summary(summary: &[String], started: Instant) {
 fn tools() -> StageResult {
     for need in [needs::C_COMPILER, needs::RUSTFMT, needs::CLIPPY] {
         need.ensure()?;
+    }
+    // Windows are tested where they can be without a screen; other systems have one.
+    if cfg!(target_os = "linux") {
+        for need in [needs::VIRTUAL_DISPLAY, needs::VULKAN_LOADER, needs::LAVAPIPE] {
+            need.ensure()?;
+        }
     }
     wasm_target::ensure()?;
     // A test whose engine is to be skipped says so; here it is enough not to install what nobody wants.

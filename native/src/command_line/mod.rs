@@ -5,8 +5,9 @@ mod computing;
 mod conformance;
 mod delta;
 mod inspect;
-mod output;
+pub(crate) mod output;
 mod progress;
+mod start;
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand};
 use stethoscope_remote::without_secrets;
 
 use crate::platform::{JobError, Platform};
+use crate::window::WindowError;
 use output::OutputError;
 use stethoscope_show::text::printable;
 
@@ -26,11 +28,14 @@ use stethoscope_show::text::printable;
     after_help = "A checkpoint is a directory, a .safetensors file, an *.index.json, org/name[@revision] from the \
 Hub (its local cache first), a URL (https, s3, gs, az), or one of the built-in synthetic pair, demo:base and demo:reasoner. \
 Of what is elsewhere, only the bytes that are needed are read.\nTry: stethoscope delta demo:base \
-demo:reasoner"
+demo:reasoner\nWithout a command, a window opens: on one or two checkpoints, or on a report (.json)."
 )]
+#[command(args_conflicts_with_subcommands = true)]
 struct CommandLine {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
+    #[command(flatten)]
+    start: start::Arguments,
 }
 
 #[derive(Subcommand)]
@@ -74,6 +79,8 @@ enum Failure {
     Job(Box<JobError>),
     #[error(transparent)]
     Output(#[from] OutputError),
+    #[error(transparent)]
+    Window(#[from] WindowError),
     #[error("stopped before the end; nothing was written")]
     Interrupted,
     #[error("this engine is not to be trusted: {0}")]
@@ -92,7 +99,7 @@ impl Failure {
         match self {
             Self::Job(error) if error.is_misuse() => 2,
             Self::Output(error) if error.is_misuse() => 2,
-            Self::Job(_) | Self::Output(_) | Self::Nonconforming(_) => 1,
+            Self::Job(_) | Self::Output(_) | Self::Window(_) | Self::Nonconforming(_) => 1,
             Self::Interrupted => 130,
         }
     }
@@ -100,12 +107,13 @@ impl Failure {
 
 /// Does what the command line of this process asks.
 pub fn run() -> ExitCode {
-    let command = CommandLine::parse().command;
+    let CommandLine { command, start } = CommandLine::parse();
     let result = match command {
-        Command::Inspect(arguments) => inspect::run(&arguments),
-        Command::Delta(arguments) => delta::run(&arguments),
-        Command::Conformance(arguments) => conformance::run(&arguments),
-        Command::Ceiling(arguments) => ceiling::run(&arguments),
+        None => start::run(&start),
+        Some(Command::Inspect(arguments)) => inspect::run(&arguments),
+        Some(Command::Delta(arguments)) => delta::run(&arguments),
+        Some(Command::Conformance(arguments)) => conformance::run(&arguments),
+        Some(Command::Ceiling(arguments)) => ceiling::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -27,7 +27,7 @@ const CATEGORIES: [RGBColor; 8] = [
 ];
 
 /// The colour of the `index`th category.
-pub(super) fn category(index: usize) -> RGBColor {
+pub(crate) fn category(index: usize) -> RGBColor {
     CATEGORIES.get(index % CATEGORIES.len()).copied().unwrap_or(INK)
 }
 
@@ -54,7 +54,7 @@ const CIVIDIS: [(u8, u8, u8); 17] = [
 ];
 
 /// The colour of an amount from 0 (lightest, so that print needs little ink) to 1 (darkest).
-pub(super) fn amount(fraction: f64) -> RGBColor {
+pub(crate) fn amount(fraction: f64) -> RGBColor {
     let position = (1.0 - fraction.clamp(0.0, 1.0)) * (CIVIDIS.len() - 1) as f64;
     let position = if position.is_finite() { position } else { 0.0 };
     let below = (position.floor() as usize).min(CIVIDIS.len() - 2);

@@ -1,0 +1,4 @@
+//! What several panels draw with.
+
+pub mod axis;
+pub mod marker;

@@ -1,0 +1,120 @@
+//! What the app asks of the place where it runs: a desktop, or a page in a browser.
+
+use std::fmt;
+
+use egui::DroppedFileHandle;
+use stethoscope_core::work::{Event, Request};
+
+/// A desktop, or a page. Nothing in it may block: what takes time answers later.
+pub trait Platform {
+    /// Starts a request.
+    fn run(&mut self, request: Request) -> Box<dyn Job>;
+
+    /// Lets the person pick files or a folder for one side; the answer comes with [`answers`](Self::answers).
+    fn pick(&mut self, side: Side, what: Pick);
+
+    /// Turns what was dropped on the app into what can be opened. It may answer later instead, or as well.
+    fn dropped(&mut self, files: &[DroppedFileHandle]) -> Vec<Opening>;
+
+    /// Gives the person a file, under a name that they may change; how that went comes with [`answers`](Self::answers).
+    fn save(&mut self, name: &str, bytes: Vec<u8>);
+
+    /// What has come since the last call.
+    fn answers(&mut self) -> Vec<Answer>;
+
+    /// Whether an answer is awaited, so that the app looks again soon.
+    fn is_awaiting(&self) -> bool;
+
+    /// Keeps a text until the app is opened again. The app can do without it.
+    fn remember(&mut self, text: &str);
+
+    /// The text that was kept last.
+    fn remembered(&self) -> Option<String>;
+
+    /// Where this is, for the About window: `desktop, 8 cores`.
+    fn describe(&self) -> String;
+}
+
+/// A request that is being run. Dropping it stops it.
+pub trait Job {
+    /// What it says next, without waiting for it.
+    fn poll(&mut self) -> Poll;
+}
+
+/// What a job says when it is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Poll {
+    /// This.
+    Event(Event),
+    /// Nothing new; it is still running.
+    Waiting,
+    /// That it has ended: well, or with an error for a person to read.
+    Ended(Result<(), String>),
+}
+
+/// One of the two checkpoints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub enum Side {
+    /// The base.
+    A,
+    /// What was made from it.
+    B,
+}
+
+impl Side {
+    /// Both, the base first.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
+    /// What it is, in a few words.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::A => "the base",
+            Self::B => "what was made from it",
+        }
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::A => "A",
+            Self::B => "B",
+        })
+    }
+}
+
+/// What a dialog is to pick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// Files: shards, an index, a report.
+    Files,
+    /// A folder that holds a checkpoint.
+    Folder,
+}
+
+/// Something that can be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// A checkpoint, by a reference that [`Platform::run`] understands.
+    Checkpoint(String),
+    /// A report, as the bytes of its file.
+    Report {
+        /// The file's name.
+        name: String,
+        /// What it holds.
+        bytes: Vec<u8>,
+    },
+    /// Neither: what it was and what to open instead, for a person.
+    Refused(String),
+}
+
+/// What a platform answers later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// What was picked for a side; nothing if the person changed their mind.
+    Picked(Side, Vec<Opening>),
+    /// A file was saved under this name.
+    Saved(String),
+    /// Something did not work; why, for a person.
+    Failed(String),
+}

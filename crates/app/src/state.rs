@@ -1,0 +1,393 @@
+//! Everything that the app knows, and what can be done to it.
+
+use serde::Serialize;
+use stethoscope_core::anatomy::Part;
+use stethoscope_core::outline::Selectable;
+use stethoscope_core::report::{DeltaReport, RelativeDefinition, TensorDelta};
+use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
+use stethoscope_core::work::DeltaRequest;
+
+use crate::chosen::Chosen;
+use crate::measurement::Measurement;
+use crate::notices::{Gravity, Notices};
+use crate::platform::{Answer, Opening, Platform, Side};
+use crate::remembered::Remembered;
+use crate::rows::Module;
+use crate::saving::{self, Format};
+use crate::selecting::Selecting;
+use crate::slot::{Content, Slot};
+use crate::table::Table;
+
+/// A window that lies over the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialog {
+    /// The keys that do something.
+    Shortcuts,
+    /// Versions and the engine.
+    About,
+}
+
+/// Everything that the app knows.
+pub struct State {
+    /// Where it runs.
+    pub platform: Box<dyn Platform>,
+    slots: [Slot; 2],
+    /// What is measured, or was.
+    pub measurement: Measurement,
+    /// What the person looks at.
+    pub chosen: Chosen,
+    /// What is to be measured.
+    pub selecting: Selecting,
+    /// How the table is sorted and filtered.
+    pub table: Table,
+    /// What went wrong, or is worth knowing.
+    pub notices: Notices,
+    /// Whether they are shown.
+    pub shows_notices: bool,
+    /// What is kept for the next time.
+    pub remembered: Remembered,
+    /// Which relative change the next run is of.
+    pub definition: RelativeDefinition,
+    /// Whether the next run leaves the distributions out.
+    pub norms_only: bool,
+    /// The window on top.
+    pub dialog: Option<Dialog>,
+    /// Whether the panels go back to where they come from.
+    pub resets_layout: bool,
+    /// Whether to measure as soon as both checkpoints are open.
+    pub runs_when_ready: bool,
+}
+
+impl State {
+    /// Nothing open yet.
+    pub fn new(platform: Box<dyn Platform>) -> Self {
+        let remembered = platform.remembered().map_or_else(Remembered::default, |text| Remembered::read(&text));
+        Self {
+            platform,
+            slots: <[Slot; 2]>::default(),
+            measurement: Measurement::default(),
+            chosen: Chosen::default(),
+            selecting: Selecting::default(),
+            table: Table::default(),
+            notices: Notices::default(),
+            shows_notices: false,
+            remembered,
+            definition: RelativeDefinition::default(),
+            norms_only: false,
+            dialog: None,
+            resets_layout: false,
+            runs_when_ready: false,
+        }
+    }
+
+    /// A slot.
+    pub const fn slot(&self, side: Side) -> &Slot {
+        let [a, b] = &self.slots;
+        match side {
+            Side::A => a,
+            Side::B => b,
+        }
+    }
+
+    /// A slot, to change it.
+    pub const fn slot_mut(&mut self, side: Side) -> &mut Slot {
+        let [a, b] = &mut self.slots;
+        match side {
+            Side::A => a,
+            Side::B => b,
+        }
+    }
+
+    /// The checkpoint that selections are made in: A, or B while there is no A.
+    pub fn selectable(&self) -> Option<&Selectable> {
+        Side::BOTH.into_iter().find_map(|side| self.slot(side).opened()).map(|opened| &opened.selectable)
+    }
+
+    /// Opens a checkpoint.
+    pub fn open(&mut self, side: Side, reference: &str) {
+        if reference.trim().is_empty() {
+            return;
+        }
+        let [a, b] = &mut self.slots;
+        let slot = if side == Side::A { a } else { b };
+        slot.open(reference, self.platform.as_mut());
+    }
+
+    /// Empties a slot.
+    pub fn close(&mut self, side: Side) {
+        *self.slot_mut(side) = Slot::default();
+    }
+
+    /// Opens the built-in pair and measures it.
+    pub fn open_demo(&mut self) {
+        self.open(Side::A, DEMO_BASE);
+        self.open(Side::B, DEMO_REASONER);
+        "all".clone_into(&mut self.selecting.text);
+        self.runs_when_ready = true;
+    }
+
+    /// Opens what was dropped or picked: on a side, or where there is room.
+    pub fn open_all(&mut self, side: Option<Side>, openings: Vec<Opening>) {
+        let checkpoints = openings.iter().filter(|opening| matches!(opening, Opening::Checkpoint(_))).count();
+        if checkpoints > 2 {
+            let text = format!("{checkpoints} checkpoints were given at once; the first two were opened");
+            self.notices.add(Gravity::Warning, "open", &text);
+        }
+        let mut sides = match side {
+            // Two at once fill both sides, whichever they were dropped on.
+            _ if checkpoints > 1 => Side::BOTH.to_vec(),
+            Some(side) => vec![side],
+            None => vec![Side::BOTH.into_iter().find(|side| self.slot(*side).is_empty()).unwrap_or(Side::B)],
+        }
+        .into_iter();
+        for opening in openings {
+            match opening {
+                Opening::Checkpoint(reference) => {
+                    if let Some(side) = sides.next() {
+                        self.open(side, &reference);
+                    }
+                }
+                Opening::Report { name, bytes } => self.open_report(&name, &bytes),
+                Opening::Refused(text) => {
+                    self.notices.add(Gravity::Error, "open", &text);
+                    self.shows_notices = true;
+                }
+            }
+        }
+    }
+
+    /// Shows a report from a file.
+    pub fn open_report(&mut self, name: &str, bytes: &[u8]) {
+        match saving::read(name, bytes) {
+            Ok(report) => self.show(report),
+            Err(error) => {
+                self.notices.add(Gravity::Error, "open", &error);
+                self.shows_notices = true;
+            }
+        }
+    }
+
+    fn show(&mut self, report: DeltaReport) {
+        for (side, summary) in [(Side::A, &report.a), (Side::B, &report.b)] {
+            if self.slot(side).reference() != Some(&summary.reference) || self.slot(side).opened().is_none() {
+                let content = Content::Reported(summary.clone());
+                *self.slot_mut(side) = Slot { typed: summary.reference.clone(), content };
+            }
+        }
+        for warning in &report.envelope.warnings {
+            self.notices.add(Gravity::Warning, "report", warning);
+        }
+        self.selecting.text.clone_from(&report.select);
+        self.measurement = Measurement::of(report, self.measurement.rows.revision + 1);
+        self.chosen = Chosen::default();
+        self.choose_most_changed();
+    }
+
+    /// Exchanges A and B. What was measured no longer fits, and is put away.
+    pub fn swap(&mut self) {
+        let [a, b] = &mut self.slots;
+        std::mem::swap(a, b);
+        let revision = self.measurement.rows.revision + 1;
+        self.measurement = Measurement::default();
+        self.measurement.rows.revision = revision;
+        self.chosen = Chosen::default();
+    }
+
+    /// What a run would be asked; none with why it cannot be.
+    ///
+    /// # Errors
+    /// What is missing, and so what to do.
+    pub fn request(&self) -> Result<DeltaRequest, String> {
+        let reference = |side: Side| match &self.slot(side).content {
+            Content::Failed { .. } => Err(format!("{side} could not be opened")),
+            _ => self.slot(side).reference().ok_or_else(|| format!("open {side}, {}, first", side.meaning())),
+        };
+        let (a, b) = (reference(Side::A)?.to_owned(), reference(Side::B)?.to_owned());
+        let select = self.selecting.to_measure().ok_or("the selection selects nothing")?.to_owned();
+        Ok(DeltaRequest { a, b, select, relative: self.definition, norms_only: self.norms_only })
+    }
+
+    /// Measures.
+    pub fn run(&mut self) {
+        self.runs_when_ready = false;
+        if let Ok(request) = self.request() {
+            let revision = self.measurement.rows.revision;
+            self.measurement = Measurement::start(request, self.platform.as_mut(), revision);
+            self.chosen = Chosen { row: None, ..std::mem::take(&mut self.chosen) };
+        }
+    }
+
+    /// Takes what jobs and dialogs have answered since the last time.
+    pub fn drain(&mut self) {
+        for answer in self.platform.answers() {
+            match answer {
+                Answer::Picked(side, openings) => self.open_all(Some(side), openings),
+                Answer::Saved(name) => self.notices.add(Gravity::Note, "save", &format!("{name} was saved")),
+                Answer::Failed(text) => {
+                    self.notices.add(Gravity::Error, "app", &text);
+                    self.shows_notices = true;
+                }
+            }
+        }
+        for side in Side::BOTH {
+            if self.slot_mut(side).drain() {
+                self.tell_of(side);
+            }
+        }
+        let was_running = self.measurement.is_running();
+        let errors_before = self.notices.all().len();
+        self.measurement.drain(&mut self.notices);
+        if was_running && !self.measurement.is_running() {
+            self.choose_most_changed();
+            if self.measurement.report.is_none() && self.notices.all().len() > errors_before {
+                self.shows_notices = true;
+            }
+        }
+        self.update_selection();
+        let both_open = Side::BOTH.iter().all(|side| self.slot(*side).opened().is_some());
+        if self.runs_when_ready && both_open && !self.measurement.is_running() {
+            self.run();
+        }
+    }
+
+    /// Reads the selection again if it or the checkpoint has changed.
+    pub fn update_selection(&mut self) {
+        let mut selecting = std::mem::take(&mut self.selecting);
+        selecting.update(self.selectable());
+        self.selecting = selecting;
+    }
+
+    /// Keeps what is worth knowing of a slot that has just been opened, or could not be.
+    fn tell_of(&mut self, side: Side) {
+        let slot = if side == Side::A { &self.slots[0] } else { &self.slots[1] };
+        match &slot.content {
+            Content::Open(opened) => {
+                self.remembered.opened(&opened.inspection.reference);
+                for oddity in opened.inspection.oddities.iter().chain(&opened.inspection.envelope.warnings) {
+                    self.notices.add(Gravity::Warning, side.to_string(), oddity);
+                }
+            }
+            Content::Failed { error, .. } => {
+                self.notices.add(Gravity::Error, side.to_string(), error);
+                self.runs_when_ready = false;
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at the module that changed most, if the person looks at nothing yet.
+    fn choose_most_changed(&mut self) {
+        let rows = &self.measurement.rows;
+        self.chosen = match (&self.chosen.module, self.chosen.place) {
+            (Some(module), Some(layer)) if rows.cell(module, layer).is_some() => {
+                Chosen::cell(rows, module.clone(), layer)
+            }
+            (Some(module), None) if rows.module(module).is_some() => Chosen::module(module.clone()),
+            _ => self.ranked().first().map_or_else(Chosen::default, |module| Chosen::module(module.key.clone())),
+        };
+    }
+
+    /// The modules that are shown, largest change first.
+    pub fn ranked(&self) -> Vec<&Module> {
+        let quantity = self.remembered.view.quantity;
+        let mut modules: Vec<&Module> = self.shown_modules().collect();
+        let size = |module: &Module| module.value(quantity).unwrap_or(-1.0);
+        modules.sort_by(|one, other| size(other).total_cmp(&size(one)));
+        modules
+    }
+
+    /// The modules of the parts that are shown, in the order of the network.
+    pub fn shown_modules(&self) -> impl Iterator<Item = &Module> {
+        let parts = self.remembered.view.parts;
+        self.measurement.rows.modules.iter().filter(move |module| parts.has(&module.key.part))
+    }
+
+    /// Whether a row's distribution has two modes, under the definition of the report.
+    pub fn is_bimodal(&self, row: &TensorDelta) -> bool {
+        let definition = self.measurement.definition();
+        row.bimodality.as_ref().is_some_and(|both| both.under(definition).bimodal)
+    }
+
+    /// Gives the person a file.
+    pub fn save(&mut self, format: Format) {
+        let Some(mut report) = self.measurement.whole_report() else { return };
+        if report.envelope.command.is_empty()
+            && let Some(request) = &self.measurement.request
+        {
+            report.envelope.command = saving::command(request);
+        }
+        match format.write(&report) {
+            Ok(bytes) => self.platform.save(&format.file_name(), bytes),
+            Err(error) => self.notices.add(Gravity::Error, "save", &error),
+        }
+    }
+
+    /// The command line that measures the same.
+    pub fn command_line(&self) -> Option<String> {
+        let request = self.measurement.request.clone().or_else(|| self.request().ok())?;
+        Some(saving::quoted(&saving::command(&request)))
+    }
+
+    /// Whether something is awaited, so that the app must look again soon.
+    pub fn is_busy(&self) -> bool {
+        let is_opening = Side::BOTH.iter().any(|side| self.slot(*side).is_opening());
+        is_opening || (self.measurement.is_running() && !self.measurement.is_paused) || self.platform.is_awaiting()
+    }
+
+    /// What there is, for tests from outside.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            a: self.slot(Side::A).reference().map(str::to_owned),
+            b: self.slot(Side::B).reference().map(str::to_owned),
+            select: self.selecting.text.clone(),
+            is_busy: self.is_busy(),
+            rows: self.measurement.rows.tensors.len(),
+            chosen: self.chosen.describe(),
+            notices: self.notices.all().iter().map(|notice| format!("{}: {}", notice.about, notice.text)).collect(),
+            report: self.measurement.whole_report(),
+        }
+    }
+
+    /// Whether anything is to be seen but the welcome.
+    pub fn has_anything(&self) -> bool {
+        Side::BOTH.iter().any(|side| !self.slot(*side).is_empty()) || !self.measurement.rows.tensors.is_empty()
+    }
+
+    /// Whether what is shown was planted by this program.
+    pub fn is_synthetic(&self) -> bool {
+        Side::BOTH.iter().any(|side| self.slot(*side).reference().is_some_and(|name| name.starts_with("demo:")))
+    }
+
+    /// Whether some module has a bias to be shown.
+    pub fn has_biases(&self) -> bool {
+        self.measurement.rows.modules.iter().any(|module| module.key.part == Part::Bias)
+    }
+
+    /// Whether the numbers shown are of other checkpoints than those that are open.
+    pub fn is_of_others(&self) -> bool {
+        let Some(request) = &self.measurement.request else { return false };
+        let is_other = |side, measured: &str| self.slot(side).reference().is_some_and(|open| open != measured);
+        is_other(Side::A, &request.a) || is_other(Side::B, &request.b)
+    }
+}
+
+/// What there is, as JSON.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// The reference in slot A.
+    pub a: Option<String>,
+    /// The reference in slot B.
+    pub b: Option<String>,
+    /// The selection's text.
+    pub select: String,
+    /// Whether anything is under way.
+    pub is_busy: bool,
+    /// Rows so far.
+    pub rows: usize,
+    /// What is chosen, in words.
+    pub chosen: Option<String>,
+    /// Every notice.
+    pub notices: Vec<String>,
+    /// The report, once it is complete.
+    pub report: Option<DeltaReport>,
+}

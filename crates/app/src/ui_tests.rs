@@ -1,0 +1,350 @@
+//! The panels, found by their labels as a screen reader finds them, and pictures of them to be looked at.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use egui::{Key, Modifiers, Theme, Vec2, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
+
+use crate::App;
+use crate::chosen::{Chosen, ModuleKey};
+use crate::notices::Gravity;
+use crate::panels::selector;
+use crate::platform::{Opening, Side};
+use crate::specimens::{Seen, Specimen};
+use crate::table::Column;
+use stethoscope_core::anatomy::{Part, Role};
+use stethoscope_core::report::DeltaReport;
+
+/// The app in a window of this size, on a platform that runs everything at once.
+struct Window {
+    harness: Harness<'static, Option<App>>,
+    seen: Rc<RefCell<Seen>>,
+}
+
+fn paint(ui: &mut egui::Ui, app: &mut Option<App>, specimen: &Specimen) {
+    let app = app.get_or_insert_with(|| App::new(ui.ctx(), Box::new(specimen.clone())));
+    app.logic(ui.ctx());
+    app.ui(ui);
+}
+
+impl Window {
+    fn new(size: Vec2, theme: Theme) -> Self {
+        let specimen = Specimen::default();
+        let seen = Rc::clone(&specimen.0);
+        let harness = Harness::builder()
+            .with_size(size)
+            .with_theme(theme)
+            .with_max_steps(40)
+            .with_context_setup(crate::theme::install)
+            .build_ui_state(move |ui, app| paint(ui, app, &specimen), None);
+        let mut window = Self { harness, seen };
+        window.app().state.remembered.theme = theme.into();
+        window.harness.ctx.set_theme(theme);
+        window.harness.run();
+        window
+    }
+
+    fn plain() -> Self {
+        Self::new(vec2(1400.0, 900.0), Theme::Light)
+    }
+
+    fn with_demo(mut self) -> Self {
+        self.app().state.open_demo();
+        self.harness.run();
+        self
+    }
+
+    fn app(&mut self) -> &mut App {
+        self.harness.state_mut().as_mut().expect("made by the first frame")
+    }
+
+    fn click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.harness.run();
+    }
+}
+
+fn o_proj() -> ModuleKey {
+    ModuleKey { role: Role::new("o_proj"), part: Part::Weight }
+}
+
+#[test]
+fn the_first_window_says_what_to_do_and_the_demo_runs_at_a_click() {
+    let mut window = Window::plain();
+    window.click("Try the synthetic demo");
+    let state = &window.app().state;
+    assert_eq!(state.notices.grave(), 0, "{:?}", state.notices);
+    let report = state.measurement.whole_report().expect("the demo was measured");
+    assert_eq!(report.tensors.len(), state.measurement.rows.tensors.len());
+    assert_eq!(state.chosen, Chosen::module(o_proj()), "what changed most is looked at first");
+}
+
+#[test]
+fn a_click_on_a_module_chooses_it_everywhere() {
+    let mut window = Window::plain().with_demo();
+    let label = {
+        let state = &window.app().state;
+        let module = state.ranked()[1];
+        format!("{} {}", module.key.label(), state.remembered.view.quantity.text(module.value(Default::default())))
+    };
+    window.click(&label);
+    let chosen = window.app().state.chosen.describe().unwrap();
+    assert!(chosen.starts_with("down_proj, every layer"), "{chosen}");
+    assert!(window.harness.query_by_label("Modules over layers; chosen: down_proj, every layer").is_some());
+    assert!(window.harness.query_by_label("Heat map of layers and modules; chosen: down_proj, every layer").is_some());
+}
+
+#[test]
+fn arrow_keys_move_the_choice_on_the_heat_map() {
+    let mut window = Window::plain().with_demo();
+    let rows = &window.app().state.measurement.rows;
+    let cell = Chosen::cell(rows, o_proj(), Some(3));
+    window.app().state.chosen = cell;
+    window.harness.run();
+    window.harness.get_by_label("Heat map of layers and modules; chosen: o_proj, layer 3").focus();
+    window.harness.run();
+    window.harness.key_press(Key::ArrowRight);
+    window.harness.run();
+    assert_eq!(window.app().state.chosen.describe().as_deref(), Some("o_proj, layer 4"));
+    let row = window.app().state.chosen.row.unwrap();
+    assert_eq!(window.app().state.measurement.rows.tensors[row].name, "model.layers.4.self_attn.o_proj.weight");
+}
+
+#[test]
+fn a_selection_is_painted_with_the_keyboard_and_typed_as_text() {
+    let mut window = Window::plain().with_demo();
+    "o_proj & layers 3".clone_into(&mut window.app().state.selecting.text);
+    window.harness.run();
+    let grid = window.app().state.selectable().unwrap().grid.clone();
+    let row = grid.roles.iter().position(|role| role.name() == "o_proj").unwrap();
+    window.app().state.selecting.cursor = (4, row);
+    window.harness.run();
+    window
+        .harness
+        .get_by(|node| node.label().is_some_and(|label| label.starts_with("Selection grid: o_proj, layer 4")))
+        .focus();
+    window.harness.run();
+    window.harness.key_press(Key::Space);
+    window.harness.run();
+    assert_eq!(window.app().state.selecting.text, "o_proj & layers 3..5");
+    window.harness.key_press_modifiers(Modifiers::SHIFT, Key::ArrowRight);
+    window.harness.run();
+    assert_eq!(window.app().state.selecting.text, "o_proj & layers 3..6");
+}
+
+#[test]
+fn a_selection_is_painted_with_the_mouse() {
+    let mut window = Window::plain().with_demo();
+    "norm".clone_into(&mut window.app().state.selecting.text);
+    window.harness.run();
+    let grid = window.app().state.selectable().unwrap().grid.clone();
+    let row = grid.roles.iter().position(|role| role.name() == "o_proj").unwrap();
+    let area =
+        window.harness.get_by(|node| node.label().is_some_and(|label| label.starts_with("Selection grid"))).rect();
+    let cell = |column| selector::cell(area, &grid, (column, row)).center();
+    window.harness.drag_at(cell(2));
+    window.harness.run();
+    window.harness.hover_at(cell(5));
+    window.harness.run();
+    window.harness.drop_at(cell(5));
+    window.harness.run();
+    assert_eq!(window.app().state.selecting.text, "norm + o_proj & layers 2..6");
+    let name = egui::pos2(area.left() + 20.0, cell(0).y);
+    for expected in ["norm + o_proj", "norm"] {
+        window.harness.drag_at(name);
+        window.harness.run();
+        window.harness.drop_at(name);
+        window.harness.run();
+        assert_eq!(window.app().state.selecting.text, expected, "a click on a name paints the whole row");
+    }
+}
+
+#[test]
+fn a_measurement_that_is_paused_waits_and_one_that_is_cancelled_keeps_its_rows() {
+    let mut window = Window::plain();
+    let state = &mut window.app().state;
+    state.open_demo();
+    state.runs_when_ready = false;
+    state.drain();
+    state.run();
+    state.measurement.is_paused = true;
+    state.drain();
+    assert!(state.measurement.is_running() && state.measurement.rows.tensors.is_empty() && !state.is_busy());
+    state.measurement.cancel();
+    assert!(!state.measurement.is_running());
+    state.run();
+    state.drain();
+    assert!(state.measurement.report.is_some());
+}
+
+#[test]
+fn what_is_measured_is_put_away_when_a_and_b_are_swapped() {
+    let mut window = Window::plain().with_demo();
+    window.click("Swap A and B");
+    let state = &window.app().state;
+    assert_eq!(state.slot(Side::A).reference(), Some("demo:reasoner"));
+    assert!(state.measurement.rows.tensors.is_empty() && state.measurement.report.is_none());
+    assert_eq!(state.command_line().as_deref(), Some("stethoscope delta demo:reasoner demo:base"));
+}
+
+#[test]
+fn the_arrangement_and_the_taste_of_a_person_are_known_the_next_time() {
+    let mut window = Window::plain().with_demo();
+    window.click("log");
+    window.harness.run();
+    let kept = window.seen.borrow().remembered.clone().expect("kept after a click");
+    let remembered = crate::remembered::Remembered::read(&kept);
+    assert!(remembered.view.is_logarithmic && remembered.layout.is_some());
+    assert_eq!(remembered.recent, ["demo:reasoner", "demo:base"]);
+}
+
+#[test]
+fn a_selection_that_cannot_be_read_stays_as_typed_and_says_why() {
+    let mut window = Window::plain().with_demo();
+    "o_proj & nothing".clone_into(&mut window.app().state.selecting.text);
+    window.harness.run();
+    let selecting = &window.app().state.selecting;
+    assert_eq!(selecting.text, "o_proj & nothing");
+    let error = selecting.error.clone().unwrap();
+    assert!(error.contains("nothing"), "{error}");
+    assert!(window.harness.query_by_label(&error).is_some(), "it is shown beside the text");
+    assert!(window.app().state.request().is_err(), "and a run is not offered");
+}
+
+#[test]
+fn what_cannot_be_opened_is_told_in_its_slot_and_kept_in_the_drawer() {
+    let mut window = Window::plain();
+    window.app().state.open(Side::A, "no-such-model");
+    window.harness.run();
+    let state = &window.app().state;
+    assert_eq!(state.notices.all()[0].gravity, Gravity::Error);
+    assert!(state.notices.all()[0].text.contains("open demo:base"));
+    window.click("1 notice");
+    assert!(window.harness.query_by_label("Notices").is_some());
+}
+
+#[test]
+fn a_saved_report_opens_again_with_the_same_numbers() {
+    let mut window = Window::plain().with_demo();
+    window.harness.get_by_label("Save").click();
+    window.harness.run_steps(4);
+    window.click("Report as JSON");
+    let saved = window.seen.borrow().saved.clone();
+    let [(name, bytes)] = saved.as_slice() else { panic!("one file") };
+    assert_eq!(name, "delta.json");
+    let before = window.app().state.measurement.whole_report().unwrap();
+    let mut other = Window::plain();
+    other.app().state.open_all(None, vec![Opening::Report { name: name.clone(), bytes: bytes.clone() }]);
+    other.harness.run();
+    let after = other.app().state.measurement.whole_report().unwrap();
+    assert!(before.tensors == after.tensors && before.modules == after.modules, "to the last digit");
+    assert_eq!(other.app().state.notices.grave(), 0);
+}
+
+#[test]
+fn twenty_strange_files_at_once_end_in_the_drawer() {
+    let mut window = Window::plain();
+    let refused = (0..20).map(|number| Opening::Refused(format!("{number}.png is no checkpoint"))).collect();
+    window.app().state.open_all(None, refused);
+    window.harness.run();
+    assert_eq!(window.app().state.notices.grave(), 20);
+    assert!(window.harness.query_by_label("Drop two checkpoints").is_some(), "nothing else changed");
+}
+
+#[test]
+fn two_checkpoints_at_once_fill_both_slots() {
+    let mut window = Window::plain();
+    let openings = ["demo:base", "demo:reasoner", "demo:base"].map(|name| Opening::Checkpoint(name.into())).into();
+    window.app().state.open_all(Some(Side::B), openings);
+    window.harness.run();
+    let state = &window.app().state;
+    assert_eq!(state.slot(Side::A).reference(), Some("demo:base"));
+    assert_eq!(state.slot(Side::B).reference(), Some("demo:reasoner"));
+    assert_eq!(state.notices.grave(), 1, "the third is told of");
+}
+
+#[test]
+fn a_question_mark_lists_the_keys() {
+    let mut window = Window::plain();
+    window.harness.event(egui::Event::Text("?".into()));
+    window.harness.run();
+    assert!(window.harness.query_by_label("Keyboard shortcuts").is_some());
+    window.harness.key_press(Key::Escape);
+    window.harness.run();
+    assert!(window.harness.query_by_label("Keyboard shortcuts").is_none());
+}
+
+#[test]
+fn an_idle_window_does_not_repaint() {
+    let mut window = Window::plain().with_demo();
+    assert!(window.harness.run() <= 3, "it settles at once");
+    assert!(!window.app().state.is_busy());
+}
+
+#[test]
+fn a_model_of_200_layers_and_10_000_tensors_is_scrolled_sorted_and_filtered() {
+    let mut window = Window::plain().with_demo();
+    let report = window.app().state.measurement.whole_report().unwrap();
+    let tensors = (0..10_000_u32).map(|number| {
+        let mut row = report.tensors[number as usize % report.tensors.len()].clone();
+        row.site.layer = Some(number % 200);
+        row.name = format!("model.layers.{}.experts.{number}", number % 200);
+        row
+    });
+    let report = DeltaReport { tensors: tensors.collect(), ..report };
+    let bytes = serde_json::to_vec(&report).unwrap();
+    window.app().state.open_report("large.json", &bytes);
+    window.harness.run();
+    assert!(window.harness.query_by_label("10,000 of 10,000 tensors").is_some());
+    let in_sight = |window: &Window| {
+        let names = window
+            .harness
+            .query_all_by(|node| node.value().or(node.label()).is_some_and(|text| text.starts_with("model.layers.")));
+        names.count()
+    };
+    assert!((1..100).contains(&in_sight(&window)), "only rows in sight are made: {}", in_sight(&window));
+    window.app().state.table.sort_by(Column::Name);
+    "layers.199. experts".clone_into(&mut window.app().state.table.filter);
+    window.harness.run();
+    assert!(window.harness.query_by_label("50 of 10,000 tensors").is_some());
+}
+
+/// Renders a window and keeps the picture; it must hold more than one colour.
+fn picture(name: &str, size: Vec2, theme: Theme, prepare: impl FnOnce(&mut Window)) {
+    let mut window = Window::new(size, theme);
+    prepare(&mut window);
+    window.harness.run();
+    let image = window.harness.render().expect("there is a software adapter");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pictures");
+    std::fs::create_dir_all(&folder).unwrap();
+    image.save(folder.join(format!("{name}.png"))).unwrap();
+    let mut colors: Vec<[u8; 4]> = image.pixels().map(|pixel| pixel.0).collect();
+    colors.sort_unstable();
+    colors.dedup();
+    assert!(colors.len() > 20, "{name} is blank");
+}
+
+#[test]
+fn every_window_paints_something() {
+    let demo = |window: &mut Window| {
+        window.app().state.open_demo();
+        window.harness.run();
+    };
+    let cell = |window: &mut Window| {
+        window.app().state.open_demo();
+        window.harness.run();
+        let chosen = Chosen::cell(&window.app().state.measurement.rows, o_proj(), Some(8));
+        window.app().state.chosen = chosen;
+    };
+    let large = vec2(1400.0, 900.0);
+    picture("welcome-light", large, Theme::Light, |_| {});
+    picture("demo-light", large, Theme::Light, demo);
+    picture("demo-dark", large, Theme::Dark, cell);
+    picture("demo-1280", vec2(1280.0, 800.0), Theme::Dark, demo);
+    picture("demo-900", vec2(900.0, 600.0), Theme::Light, cell);
+    picture("demo-phone", vec2(390.0, 760.0), Theme::Light, demo);
+    picture("demo-tiny", vec2(300.0, 200.0), Theme::Dark, demo);
+    picture("welcome-tiny", vec2(300.0, 200.0), Theme::Light, |_| {});
+}

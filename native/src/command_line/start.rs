@@ -1,0 +1,32 @@
+//! `stethoscope`, without a command: the window.
+
+use std::path::Path;
+
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+
+use super::{CommandLine, Failure};
+use crate::platform::Platform;
+use crate::window;
+
+/// What the window is opened on.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// One or two checkpoints, or a report (.json), to open in the window.
+    #[arg(num_args = 0..=2, value_name = "CHECKPOINT")]
+    checkpoints: Vec<String>,
+}
+
+/// Opens the window, and returns when it is closed.
+pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(word) = arguments.checkpoints.first().filter(|word| is_misspelt_command(word)) {
+        let text = format!("there is no command and no path `{word}`");
+        CommandLine::command().error(ErrorKind::InvalidSubcommand, text).exit();
+    }
+    Ok(window::open(&arguments.checkpoints, Platform::default())?)
+}
+
+/// Whether a word is rather a command than a checkpoint: letters alone, and no path.
+fn is_misspelt_command(word: &str) -> bool {
+    word.chars().all(|character| character.is_ascii_alphabetic()) && !Path::new(word).exists()
+}
