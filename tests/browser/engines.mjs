@@ -69,7 +69,20 @@ const lostDevice = async (engine, page) => {
 lostDevice.what = "a device lost in mid-run moves the rest to the CPU";
 engineTest("browser-webgpu", "gpu", lostDevice, { timeLimit: 120_000 });
 
-test("without WebGPU the page says so, and computes", async (page) => {
+test("a browser without WebGPU is told apart from one without a GPU, and computes", async (page) => {
+  const [worker] = page.tab.workers();
+  await worker.evaluate(() => Object.defineProperty(WorkerNavigator.prototype, "gpu", { get: () => undefined }));
+  const outlook = await page.tab.evaluate(() => window.stethoscope.ask("outlook"));
+  assert.equal(outlook, "This browser has no WebGPU: wasm SIMD computes, on one thread, which is slower.");
+  await givePair(page);
+  assert.equal((await page.report()).compute.adapter, "wasm SIMD");
+  await page.tab.selectOption("#engine", "gpu");
+  const run = await page.run();
+  assert.equal(run.status, "error");
+  assert.match(run.error, /GPU/);
+});
+
+test("with a software adapter alone the page says so, and computes", async (page) => {
   await page.tab.locator("#outlook", { hasText: "wasm SIMD computes, on one thread, which is slower" }).waitFor();
   await givePair(page);
   const report = await page.report();

@@ -59,3 +59,24 @@ test("a connection that is cut is taken up again", async (page) => {
   assert.ok(report.tensors.length > 10);
   await control("_reset");
 }, { ...MAY_ASK, complaints: /ERR_/ });
+
+// What a server may do wrong once the files are open, and what the page says to it.
+const LIES = {
+  "ignore-range": /the server ignores ranges: it answered 200.*download the file/,
+  "wrong-content-range": /bytes \d+-\d+ were asked for, but the answer says that it holds/,
+  "no-content-range": /does not say which bytes it holds/,
+  "long-length": /has more than the \d+ bytes that it should have/,
+  "other-etag": /changed while it was being read/,
+};
+for (const [kind, message] of Object.entries(LIES)) {
+  test(`a server at fault is told, and nothing is measured: ${kind}`, async (page) => {
+    await control("_reset");
+    for (const [side, name] of [["a", "org/base"], ["b", "org/tuned"]]) await open(page, side, name);
+    await control(`_faults?kind=${kind}&where=.safetensors&times=1000`);
+    const run = await page.run();
+    await control("_reset");
+    assert.equal(run.status, "error");
+    assert.match(run.error, message);
+    assert.match(await page.text(), message);
+  }, { ...MAY_ASK, complaints: /ERR_/ });
+}
