@@ -78,7 +78,7 @@ test("a browser without WebGPU is told apart from one without a GPU, and compute
   assert.equal((await page.report()).compute.adapter, "wasm SIMD");
   await page.tab.selectOption("#engine", "gpu");
   const run = await page.run();
-  assert.equal(run.status, "error");
+  assert.equal(run.status, "failed");
   assert.match(run.error, /GPU/);
 });
 
