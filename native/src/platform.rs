@@ -3,24 +3,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, LazyLock};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-use futures_util::future::{Either, select, try_join};
+use futures_util::future::{Either, select};
 use stethoscope_core::anatomy::{Anatomy, AnatomyError};
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
-use stethoscope_core::compute::Preference;
-use stethoscope_core::delta::{DeltaError, delta};
-use stethoscope_core::inspection::inspect;
+use stethoscope_core::compute::{Compute, Preference};
+use stethoscope_core::delta::DeltaError;
+use stethoscope_core::folder::SideFiles;
 use stethoscope_core::model::Model;
-use stethoscope_core::outline::Outline;
-use stethoscope_core::pairing::PairingError;
 use stethoscope_core::synthetic;
-use stethoscope_core::work::{Cancelled, Event, Request};
+use stethoscope_core::work::{Cancelled, Event, Place, Request, WorkError, answer};
 use stethoscope_gpu::GpuError;
-use stethoscope_remote::SideFiles;
 use tokio::sync::oneshot;
 
 use crate::engine;
@@ -74,19 +71,22 @@ pub enum JobError {
     /// The GPU that was asked for cannot be used.
     #[error(transparent)]
     Gpu(#[from] GpuError),
-    /// The delta could not be measured.
+    /// The work itself could not be done.
     #[error(transparent)]
-    Delta(#[from] DeltaError),
-    /// Nobody listens any more.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
+    Work(#[from] WorkError),
+}
+
+impl From<DeltaError> for JobError {
+    fn from(error: DeltaError) -> Self {
+        WorkError::from(error).into()
+    }
 }
 
 impl JobError {
     /// Whether what was asked was wrong, rather than what was found.
     pub const fn is_misuse(&self) -> bool {
         match self {
-            Self::Delta(DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. })) => true,
+            Self::Work(error) => error.is_misuse(),
             Self::Gpu(error) => error.is_misuse(),
             _ => false,
         }
@@ -118,43 +118,21 @@ impl Platform {
         let platform = self.clone();
         let thread = thread::spawn(move || {
             let mut observe = async |event: Event| sender.send(event).map_err(|_| Cancelled);
-            let answer = pin!(platform.answer(request, &mut observe));
+            let answer = pin!(answer(&platform, request, &mut observe));
             match pollster::block_on(select(answer, stopped)) {
                 Either::Left((result, _)) => result,
-                Either::Right(_) => Err(Cancelled.into()),
+                Either::Right(_) => Err(WorkError::from(Cancelled).into()),
             }
         });
         Job { events, stop, thread }
     }
+}
 
-    async fn answer(
-        &self,
-        request: Request,
-        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
-    ) -> Result<(), JobError> {
-        match request {
-            Request::Delta(request) => {
-                let start = Instant::now();
-                let open = |reference| self.open(reference, SideFiles::All);
-                let (a, b) = try_join(open(&request.a), open(&request.b)).await?;
-                let mut compute = engine::choose(self.compute, self.threads).await?;
-                let mut report = delta(&a, &b, &request, &mut *compute, observe).await?;
-                report.envelope.seconds = start.elapsed().as_secs_f64();
-                Ok(observe(Event::Delta(Box::new(report))).await?)
-            }
-            Request::Inspect(request) => {
-                let start = Instant::now();
-                let model = self.open(&request.checkpoint, SideFiles::Configuration).await?;
-                observe(Event::Outline(Box::new(Outline::of(&model)))).await?;
-                let mut inspection = inspect(&model);
-                inspection.envelope.seconds = start.elapsed().as_secs_f64();
-                Ok(observe(Event::Inspection(Box::new(inspection))).await?)
-            }
-        }
-    }
+impl Place for Platform {
+    type Error = JobError;
 
     /// Finds a checkpoint and reads its headers, and where it is elsewhere, these of the small files beside it.
-    pub async fn open(&self, reference: &str, side_files: SideFiles) -> Result<Model, JobError> {
+    async fn open(&self, reference: &str, side_files: SideFiles) -> Result<Model, JobError> {
         let options = OpenOptions {
             mmap: self.mmap,
             demo: Some(synthetic::demo),
@@ -164,6 +142,15 @@ impl Platform {
         };
         let checkpoint = Checkpoint::read(open_reference(reference, &options).await?).await?;
         Ok(Model::new(checkpoint, self.anatomy.as_deref().map(read_anatomy).transpose()?))
+    }
+
+    async fn engine(&self) -> Result<Box<dyn Compute>, JobError> {
+        Ok(engine::choose(self.compute, self.threads).await?)
+    }
+
+    fn clock(&self) -> f64 {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        START.elapsed().as_secs_f64()
     }
 }
 

@@ -7,15 +7,13 @@ use std::sync::Arc;
 
 use js_sys::Date;
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
-use stethoscope_core::compute::Preference;
-use stethoscope_core::delta::{DeltaError, delta};
-use stethoscope_core::inspection::inspect;
+use stethoscope_core::compute::{Compute, Preference};
 use stethoscope_core::model::Model;
-use stethoscope_core::report::RelativeDefinition;
 use stethoscope_core::synthetic;
-use stethoscope_core::work::{Cancelled, DeltaRequest, Event, Request};
+use stethoscope_core::work::{self, Cancelled, Event, Request, WorkError, answer};
 
-use stethoscope_remote::{Client, Hub, Place, RemoteOpenError, SideFiles, open_place};
+use stethoscope_core::folder::SideFiles;
+use stethoscope_remote::{Client, Hub, Place, RemoteOpenError, open_place};
 use url::Url;
 
 use crate::dropped::{DropError, Dropped};
@@ -57,12 +55,9 @@ pub enum JobError {
     /// A checkpoint cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The delta could not be measured.
+    /// The work itself could not be done.
     #[error(transparent)]
-    Delta(#[from] DeltaError),
-    /// Nobody listens any more.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
+    Work(#[from] WorkError),
     /// What is elsewhere is no checkpoint, or cannot be reached.
     #[error(transparent)]
     Remote(#[from] RemoteOpenError),
@@ -105,26 +100,7 @@ impl Platform {
         preference: Preference,
         observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
     ) -> Result<(), JobError> {
-        match request {
-            Request::Delta(request) => {
-                let start = Date::now();
-                let open = |reference| self.open(reference, SideFiles::All);
-                let (a, b) = (open(&request.a).await?, open(&request.b).await?);
-                let mut compute = choose(preference).await?;
-                let mut report = delta(&a, &b, &request, &mut *compute, observe).await?;
-                report.envelope.seconds = (Date::now() - start) / 1e3;
-                report.envelope.command = command_line(&request, &report.a.reference, &report.b.reference);
-                Ok(observe(Event::Delta(Box::new(report))).await?)
-            }
-            Request::Inspect(request) => {
-                let start = Date::now();
-                let model = self.open(&request.checkpoint, SideFiles::Configuration).await?;
-                let mut inspection = inspect(&model);
-                inspection.oddities.extend(self.same_files(&request.checkpoint));
-                inspection.envelope.seconds = (Date::now() - start) / 1e3;
-                Ok(observe(Event::Inspection(Box::new(inspection))).await?)
-            }
-        }
+        answer(&Run { platform: self, preference }, request, observe).await
     }
 
     /// Finds a checkpoint and reads its headers.
@@ -160,17 +136,28 @@ impl Platform {
     }
 }
 
-/// The command line that asks the same.
-fn command_line(request: &DeltaRequest, a: &str, b: &str) -> Vec<String> {
-    let mut words: Vec<String> = ["stethoscope", "delta", a, b].map(str::to_owned).into();
-    if request.select != "all" {
-        words.extend(["--select".to_owned(), request.select.clone()]);
+/// A page while it runs a request on one engine.
+struct Run<'a> {
+    platform: &'a Platform,
+    preference: Preference,
+}
+
+impl work::Place for Run<'_> {
+    type Error = JobError;
+
+    async fn open(&self, reference: &str, side_files: SideFiles) -> Result<Model, JobError> {
+        self.platform.open(reference, side_files).await
     }
-    if request.relative == RelativeDefinition::Formula {
-        words.extend(["--relative", "formula"].map(str::to_owned));
+
+    async fn engine(&self) -> Result<Box<dyn Compute>, JobError> {
+        Ok(choose(self.preference).await?)
     }
-    if request.norms_only {
-        words.push("--norms-only".to_owned());
+
+    fn clock(&self) -> f64 {
+        Date::now() / 1e3
     }
-    words
+
+    fn oddity(&self, reference: &str) -> Option<String> {
+        self.platform.same_files(reference)
+    }
 }

@@ -1,7 +1,6 @@
 //! What leaves the app: files, and the command line that would do the same.
 
-use stethoscope_core::report::{DeltaReport, RelativeDefinition};
-use stethoscope_core::work::DeltaRequest;
+use stethoscope_core::report::DeltaReport;
 use stethoscope_show as show;
 
 /// What a report can be saved as.
@@ -73,21 +72,6 @@ impl Format {
     }
 }
 
-/// The words of a command line that asks for the same.
-pub fn command(request: &DeltaRequest) -> Vec<String> {
-    let mut words: Vec<String> = ["stethoscope", "delta", &request.a, &request.b].map(str::to_owned).into();
-    if request.select.trim() != "all" {
-        words.extend(["--select".to_owned(), request.select.trim().to_owned()]);
-    }
-    if request.relative == RelativeDefinition::Formula {
-        words.extend(["--relative".to_owned(), "formula".to_owned()]);
-    }
-    if request.norms_only {
-        words.push("--norms-only".to_owned());
-    }
-    words
-}
-
 /// Words as a POSIX shell reads them.
 pub fn quoted(words: &[String]) -> String {
     let quote = |word: &String| {
@@ -129,6 +113,9 @@ pub fn read(name: &str, bytes: &[u8]) -> Result<DeltaReport, String> {
 
 #[cfg(test)]
 mod tests {
+    use stethoscope_core::report::RelativeDefinition;
+    use stethoscope_core::work::DeltaRequest;
+
     use super::*;
 
     #[test]
@@ -140,12 +127,15 @@ mod tests {
             relative: RelativeDefinition::Script,
             norms_only: false,
         };
-        assert_eq!(quoted(&command(&request)), r"stethoscope delta demo:base 'my model'\''s folder'");
+        assert_eq!(
+            quoted(&request.command_line(&request.a, &request.b)),
+            r"stethoscope delta demo:base 'my model'\''s folder'"
+        );
         request.select = "o_proj & layers 5..30".into();
         request.norms_only = true;
         request.relative = RelativeDefinition::Formula;
         assert_eq!(
-            command(&request)[4..],
+            request.command_line(&request.a, &request.b)[4..],
             ["--select", "o_proj & layers 5..30", "--relative", "formula", "--norms-only"]
         );
     }

@@ -310,12 +310,7 @@ impl State {
 
     /// Gives the person a file.
     pub fn save(&mut self, format: Format) {
-        let Some(mut report) = self.measurement.whole_report() else { return };
-        if report.envelope.command.is_empty()
-            && let Some(request) = &self.measurement.request
-        {
-            report.envelope.command = saving::command(request);
-        }
+        let Some(report) = self.measurement.whole_report() else { return };
         match format.write(&report) {
             Ok(bytes) => self.platform.save(&format.file_name(), bytes),
             Err(error) => self.notices.add(Gravity::Error, "save", &error),
@@ -325,7 +320,7 @@ impl State {
     /// The command line that measures the same.
     pub fn command_line(&self) -> Option<String> {
         let request = self.measurement.request.clone().or_else(|| self.request().ok())?;
-        Some(saving::quoted(&saving::command(&request)))
+        Some(saving::quoted(&request.command_line(&request.a, &request.b)))
     }
 
     /// Whether something is awaited, so that the app must look again soon.

@@ -16,6 +16,16 @@ pub const LARGEST_SIDE_FILE: u64 = 200_000_000;
 /// The index that is meant where there are several.
 const USUAL_INDEX: &str = "model.safetensors.index.json";
 
+/// Which of the small files beside the shards are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SideFiles {
+    /// All, so that they can be compared, or go with what is made of the weights.
+    #[default]
+    All,
+    /// `config.json` alone, which says what the tensors are.
+    Configuration,
+}
+
 /// The files that make a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Choice {

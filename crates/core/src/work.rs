@@ -1,10 +1,14 @@
-//! Work as data: a long job is a [`Request`], and it answers with a stream of small [`Event`]s.
+//! Work as data: a long job is a [`Request`], and it answers with a stream of small [`Event`]s, the same in every [`Place`].
+
+mod answering;
 
 use serde::{Deserialize, Serialize};
 
 use crate::inspection::Inspection;
 use crate::outline::Outline;
 use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
+
+pub use answering::{Place, WorkError, answer};
 
 /// A long job.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,6 +33,23 @@ pub struct DeltaRequest {
     pub relative: RelativeDefinition,
     /// Leave the distributions out.
     pub norms_only: bool,
+}
+
+impl DeltaRequest {
+    /// The words of a command line that asks the same of checkpoints called `a` and `b`.
+    pub fn command_line(&self, a: &str, b: &str) -> Vec<String> {
+        let mut words: Vec<String> = ["stethoscope", "delta", a, b].map(str::to_owned).into();
+        if self.select.trim() != "all" {
+            words.extend(["--select".to_owned(), self.select.trim().to_owned()]);
+        }
+        if self.relative == RelativeDefinition::Formula {
+            words.extend(["--relative", "formula"].map(str::to_owned));
+        }
+        if self.norms_only {
+            words.push("--norms-only".to_owned());
+        }
+        words
+    }
 }
 
 /// What a checkpoint is made of.

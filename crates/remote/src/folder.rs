@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::try_join;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use stethoscope_core::checkpoint::CheckpointFiles;
-use stethoscope_core::folder::{Choice, LARGEST_INDEX, ShardNumber, check_present, choose, shards_of_index};
+use stethoscope_core::folder::{Choice, LARGEST_INDEX, ShardNumber, SideFiles, check_present, choose, shards_of_index};
 use stethoscope_core::settings::SIDE_FILES;
 use stethoscope_core::source::ByteSource;
 
@@ -52,16 +52,6 @@ pub enum Wanted {
     Checkpoint,
     /// This shard alone, or those that this index lists.
     File(String),
-}
-
-/// Which of the small files beside the shards are fetched.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SideFiles {
-    /// All, so that they can be compared.
-    #[default]
-    All,
-    /// `config.json` alone, which says what the tensors are.
-    Configuration,
 }
 
 /// Which files a checkpoint consists of.

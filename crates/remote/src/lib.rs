@@ -24,7 +24,7 @@ mod scripted;
 
 pub use client::{Client, Hub, TRIES};
 pub use error::{Failure, FetchError, Problem, RemoteOpenError, shown};
-pub use folder::{OpenedFile, RemoteFolder, SideFiles, Wanted, open_folder};
+pub use folder::{OpenedFile, RemoteFolder, Wanted, open_folder};
 pub use http::{Http, LocalFuture, Request, Response, TransportError};
 pub use hub::{HubFolder, HubName};
 pub use open::{Place, is_web, open_place, split_path, without_secrets};

@@ -1,12 +1,13 @@
 //! From what a person typed to a place on the Hub or on a web server.
 
 use stethoscope_core::checkpoint::CheckpointFiles;
+use stethoscope_core::folder::SideFiles;
 use stethoscope_core::shard_header::ForeignFormat;
 use url::Url;
 
 use crate::client::{Client, Hub};
 use crate::error::{RemoteOpenError, shown};
-use crate::folder::{SideFiles, Wanted, open_folder};
+use crate::folder::{Wanted, open_folder};
 use crate::hub::{HubFolder, HubName};
 use crate::url_folder::{UrlFolder, decoded};
 

@@ -7,12 +7,13 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use stethoscope_core::delta::DeltaError;
+use stethoscope_core::folder::SideFiles;
 use stethoscope_core::model::Model;
 use stethoscope_core::pairing::Pairing;
 use stethoscope_core::plan::ReadPlan;
 use stethoscope_core::selection::Selection;
+use stethoscope_core::work::Place as _;
 use stethoscope_gpu::{Gpu, Upload};
-use stethoscope_remote::SideFiles;
 
 use super::output::Destination;
 use super::{Failure, Reading};
@@ -41,8 +42,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let start = Instant::now();
     let open = |reference: &str| pollster::block_on(platform.open(reference, SideFiles::Configuration));
     let (a, b) = (open(&arguments.a)?, open(&arguments.b)?);
-    let selection = Selection::parse("all").map_err(|error| JobError::from(DeltaError::from(error)))?;
-    let pairing = Pairing::new(&a, &b, &selection).map_err(|error| JobError::from(DeltaError::from(error)))?;
+    let selection = Selection::parse("all").map_err(DeltaError::from).map_err(JobError::from)?;
+    let pairing = Pairing::new(&a, &b, &selection).map_err(DeltaError::from).map_err(JobError::from)?;
     let plan = ReadPlan::new(&pairing);
     if arguments.upload {
         let report = upload(arguments.gpu, start, &a, &b, &plan)?;

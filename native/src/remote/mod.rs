@@ -11,7 +11,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use stethoscope_core::checkpoint::CheckpointFiles;
-use stethoscope_remote::{Client, Hub, HubName, Place, SideFiles, is_web, open_place};
+use stethoscope_core::folder::SideFiles;
+use stethoscope_remote::{Client, Hub, HubName, Place, is_web, open_place};
 use tokio::runtime::{Builder, Runtime};
 use url::Url;
 

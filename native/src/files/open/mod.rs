@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use stethoscope_core::checkpoint::CheckpointFiles;
 use stethoscope_core::folder::LARGEST_SIDE_FILE;
+use stethoscope_core::folder::SideFiles;
 use stethoscope_core::settings::SIDE_FILES;
 use stethoscope_core::shard_header::ForeignFormat;
 use stethoscope_core::source::ByteSource;
-use stethoscope_remote::{HubName, RemoteOpenError, SideFiles, without_secrets};
+use stethoscope_remote::{HubName, RemoteOpenError, without_secrets};
 
 use super::hub_cache;
 use super::similar::similar_paths;

@@ -1,7 +1,8 @@
 //! This build has no object stores.
 
 use stethoscope_core::checkpoint::CheckpointFiles;
-use stethoscope_remote::{RemoteOpenError, SideFiles, without_secrets};
+use stethoscope_core::folder::SideFiles;
+use stethoscope_remote::{RemoteOpenError, without_secrets};
 use tokio::runtime::Runtime;
 
 pub async fn open(reference: &str, _: &Runtime, _: SideFiles) -> Result<CheckpointFiles, RemoteOpenError> {

@@ -9,9 +9,10 @@ use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig};
 use stethoscope_core::checkpoint::CheckpointFiles;
+use stethoscope_core::folder::SideFiles;
 use stethoscope_remote::{
-    Failure, FetchError, LocalFuture, OpenedFile, Problem, RemoteFolder, RemoteOpenError, SideFiles, open_folder,
-    shown, split_path, without_secrets,
+    Failure, FetchError, LocalFuture, OpenedFile, Problem, RemoteFolder, RemoteOpenError, open_folder, shown,
+    split_path, without_secrets,
 };
 use tokio::runtime::{Handle, Runtime};
 use url::Url;

@@ -4,8 +4,9 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _};
 use pollster::block_on;
+use stethoscope_core::folder::SideFiles;
 use stethoscope_core::source::{ByteSource as _, ReadError};
-use stethoscope_remote::{RemoteFolder as _, SideFiles, Wanted, open_folder};
+use stethoscope_remote::{RemoteFolder as _, Wanted, open_folder};
 use tokio::runtime::{Builder, Runtime};
 
 use super::enabled::StoreFolder;
