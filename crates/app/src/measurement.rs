@@ -101,7 +101,7 @@ impl Measurement {
                     }
                     self.finish(report);
                 }
-                Poll::Event(Event::Inspection(_) | Event::Outline(_)) => {}
+                Poll::Event(Event::Inspection(_) | Event::Outline(_) | Event::Merge(_)) => {}
                 Poll::Waiting => return,
                 Poll::Ended(result) => {
                     self.cancel();

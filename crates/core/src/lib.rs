@@ -37,6 +37,7 @@ pub mod pairing;
 pub mod plan;
 pub mod quoted;
 pub mod random;
+pub mod recipe;
 pub mod region;
 pub mod report;
 pub mod selection;
