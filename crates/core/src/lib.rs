@@ -31,6 +31,7 @@ pub mod folder;
 pub mod fuzzing;
 pub mod inspection;
 pub mod kernels;
+pub mod merge;
 pub mod model;
 pub mod outline;
 pub mod pairing;
