@@ -15,6 +15,7 @@ mod folder;
 mod inline;
 mod layers;
 mod open;
+mod steps;
 mod tensor;
 mod view;
 mod yaml;
