@@ -38,6 +38,11 @@ pub enum MergeError {
     Shape { method: Method, axes: usize },
     #[error("{method}: the models point away from each other so that they have no mean direction; give other weights")]
     Opposed { method: Method },
+    #[error(
+        "{heads} query heads and {kv_heads} key-value heads of {head_size} dimensions cannot be turned; a multiple of the \
+         key-value heads was expected"
+    )]
+    Heads { heads: usize, kv_heads: usize, head_size: usize },
     #[error("the tensor has more elements than this machine can count")]
     Elements,
     #[error("a merge was given what another pass, or another method, had gathered")]

@@ -33,9 +33,11 @@
 
 mod blend;
 mod catalogue;
+pub mod control;
 mod error;
 mod fusion;
 mod gather;
+pub mod gauge;
 mod gram;
 mod masks;
 mod method;

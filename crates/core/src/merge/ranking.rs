@@ -242,10 +242,10 @@ fn count(stage: Stage, block_length: u64, search: &Search, first: u64, scores: &
         Stage::Blocks | Stage::Marks => {
             for (index, _) in (first..).zip(bits).filter(|(_, bits)| *bits == search.cut.bits) {
                 let (block, within) = (index / block_length, index % block_length);
-                if stage == Stage::Blocks {
-                    counts[block as usize] += 1;
-                } else if block == search.block {
-                    counts[within as usize / 64] |= 1 << (within % 64);
+                match counts.get_mut(if stage == Stage::Blocks { block as usize } else { within as usize / 64 }) {
+                    Some(count) if stage == Stage::Blocks => *count += 1,
+                    Some(marks) if block == search.block => *marks |= 1 << (within % 64),
+                    _ => {}
                 }
             }
         }
