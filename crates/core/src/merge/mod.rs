@@ -31,6 +31,7 @@
 //! are written from what [`Method::source`] names and from that documentation, and compared with what mergekit 0.1.5 gives
 //! (`tests/goldens/merge.py`).
 
+pub mod align;
 mod blend;
 mod catalogue;
 pub mod control;
