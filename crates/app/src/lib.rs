@@ -12,6 +12,7 @@
 //! The app knows requests and events ([`stethoscope_core::work`]) and no engine. Bytes of tensors never come near it.
 
 pub mod chosen;
+pub mod closeup;
 pub mod measurement;
 pub mod notices;
 mod painting;

@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 use stethoscope_core::anatomy::Part;
+use stethoscope_core::closeup::{Closeup, CloseupRequest};
 use stethoscope_core::outline::Selectable;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition, TensorDelta};
 use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
 use stethoscope_core::work::DeltaRequest;
 
 use crate::chosen::Chosen;
+use crate::closeup::Looking;
 use crate::measurement::Measurement;
 use crate::notices::{Gravity, Notices};
 use crate::platform::{Answer, Opening, Platform, Side};
@@ -36,6 +38,8 @@ pub struct State {
     pub measurement: Measurement,
     /// What the person looks at.
     pub chosen: Chosen,
+    /// What is seen inside the chosen tensor.
+    pub looking: Looking,
     /// What is to be measured.
     pub selecting: Selecting,
     /// How the table is sorted and filtered.
@@ -67,6 +71,7 @@ impl State {
             slots: <[Slot; 2]>::default(),
             measurement: Measurement::default(),
             chosen: Chosen::default(),
+            looking: Looking::default(),
             selecting: Selecting::default(),
             table: Table::default(),
             notices: Notices::default(),
@@ -244,6 +249,7 @@ impl State {
             }
         }
         self.update_selection();
+        self.update_closeup();
         let both_open = Side::BOTH.iter().all(|side| self.slot(*side).opened().is_some());
         if self.runs_when_ready && both_open && !self.measurement.is_running() {
             self.run();
@@ -255,6 +261,34 @@ impl State {
         let mut selecting = std::mem::take(&mut self.selecting);
         selecting.update(self.selectable());
         self.selecting = selecting;
+    }
+
+    /// Looks into the chosen tensor: at once where its bytes are at hand, else when the person asks for it.
+    fn update_closeup(&mut self) {
+        let wanted = self.closeup_request();
+        let is_remote = |side: Side| self.slot(side).opened().is_some_and(|open| open.selectable.outline().is_remote);
+        let is_at_hand = !Side::BOTH.into_iter().any(is_remote);
+        self.looking.turn_to(wanted);
+        if is_at_hand {
+            self.look();
+        }
+        self.looking.drain(&mut self.notices);
+    }
+
+    /// Begins to look into the chosen tensor, if that was not begun yet.
+    pub fn look(&mut self) {
+        self.looking.start(self.platform.as_mut());
+    }
+
+    /// What would show the chosen tensor from inside; none while it cannot be.
+    pub fn closeup_request(&self) -> Option<CloseupRequest> {
+        let row = self.measurement.rows.tensors.get(self.chosen.row?)?;
+        if self.measurement.is_running() || self.is_of_others() {
+            return None;
+        }
+        let open = |side: Side| Some(self.slot(side).opened()?.inspection.reference.clone());
+        let (a, b) = (open(Side::A)?, open(Side::B)?);
+        Some(CloseupRequest { a, b, tensor: row.name.clone(), slice: row.site.slice.clone() })
     }
 
     /// Keeps what is worth knowing of a slot that has just been opened, or could not be.
@@ -326,7 +360,10 @@ impl State {
     /// Whether something is awaited, so that the app must look again soon.
     pub fn is_busy(&self) -> bool {
         let is_opening = Side::BOTH.iter().any(|side| self.slot(*side).is_opening());
-        is_opening || (self.measurement.is_running() && !self.measurement.is_paused) || self.platform.is_awaiting()
+        is_opening
+            || self.looking.is_running()
+            || (self.measurement.is_running() && !self.measurement.is_paused)
+            || self.platform.is_awaiting()
     }
 
     /// What there is, for tests from outside.
@@ -338,6 +375,7 @@ impl State {
             is_busy: self.is_busy(),
             rows: self.measurement.rows.tensors.len(),
             chosen: self.chosen.describe(),
+            closeup: self.looking.shown().cloned(),
             notices: self.notices.all().iter().map(|notice| format!("{}: {}", notice.about, notice.text)).collect(),
             report: self.measurement.whole_report(),
         }
@@ -360,9 +398,9 @@ impl State {
 
     /// Whether the numbers shown are of other checkpoints than those that are open.
     pub fn is_of_others(&self) -> bool {
-        let Some(request) = &self.measurement.request else { return false };
+        let Some((a, b)) = self.measurement.measured() else { return false };
         let is_other = |side, measured: &str| self.slot(side).reference().is_some_and(|open| open != measured);
-        is_other(Side::A, &request.a) || is_other(Side::B, &request.b)
+        is_other(Side::A, a) || is_other(Side::B, b)
     }
 }
 
@@ -381,6 +419,8 @@ pub struct Summary {
     pub rows: usize,
     /// What is chosen, in words.
     pub chosen: Option<String>,
+    /// What is seen inside the chosen tensor.
+    pub closeup: Option<Closeup>,
     /// Every notice.
     pub notices: Vec<String>,
     /// The report, once it is complete.

@@ -16,6 +16,7 @@ use crate::specimens::{Seen, Specimen};
 use crate::table::Column;
 use stethoscope_core::anatomy::{Part, Role};
 use stethoscope_core::report::DeltaReport;
+use stethoscope_core::work::Request;
 
 /// The app in a window of this size, on a platform that runs everything at once.
 struct Window {
@@ -94,6 +95,66 @@ fn a_click_on_a_module_chooses_it_everywhere() {
     assert!(chosen.starts_with("down_proj, every layer"), "{chosen}");
     assert!(window.harness.query_by_label("Modules over layers; chosen: down_proj, every layer").is_some());
     assert!(window.harness.query_by_label("Heat map of layers and modules; chosen: down_proj, every layer").is_some());
+}
+
+/// Chooses a tensor of the demonstration by its module and layer.
+fn choose(window: &mut Window, module: &str, layer: u32) {
+    let key = ModuleKey { role: Role::new(module.to_owned()), part: Part::Weight };
+    let chosen = Chosen::cell(&window.app().state.measurement.rows, key, Some(layer));
+    assert!(chosen.row.is_some());
+    window.app().state.chosen = chosen;
+    window.harness.run();
+}
+
+#[test]
+fn a_chosen_tensor_is_looked_into_at_once_where_its_bytes_are_at_hand() {
+    let mut window = Window::plain().with_demo();
+    choose(&mut window, "q_proj", 8);
+    let state = &window.app().state;
+    let row = &state.measurement.rows.tensors[state.chosen.row.unwrap()];
+    let closeup = state.looking.shown().expect("it was read").clone();
+    assert_eq!(closeup.tensor, row.name);
+    assert!((closeup.l2_delta - row.numbers.l2_delta).abs() < 1e-6 * row.numbers.l2_delta);
+    let heads = closeup.heads.unwrap().delta.len();
+    let label = format!("Picture: {heads} heads: head ");
+    let is_shown = |node: &egui_kittest::kittest::AccessKitNode<'_>| {
+        node.label().is_some_and(|text| text.starts_with(&label))
+    };
+    assert!(window.harness.query_by(is_shown).is_some());
+    // Another tensor, another close-up; a module as a whole has none.
+    choose(&mut window, "input_norm", 8);
+    let closeup = window.app().state.looking.shown().unwrap();
+    assert_eq!((closeup.tensor.as_str(), closeup.columns.is_none()), ("model.layers.8.input_layernorm.weight", true));
+    window.app().state.chosen = Chosen::module(o_proj());
+    window.harness.run();
+    assert!(window.app().state.looking.shown().is_none());
+}
+
+#[test]
+fn what_is_far_away_is_looked_into_when_the_person_asks() {
+    let window = Window::plain();
+    window.seen.borrow_mut().is_remote = true;
+    let mut window = window.with_demo();
+    choose(&mut window, "o_proj", 3);
+    let closeups = |window: &Window| {
+        window.seen.borrow().asked.iter().filter(|request| matches!(request, Request::Closeup(_))).count()
+    };
+    assert_eq!(closeups(&window), 0, "nothing is fetched by itself");
+    window.click("Look inside");
+    window.harness.run();
+    assert_eq!(closeups(&window), 1);
+    assert!(window.app().state.looking.shown().is_some());
+}
+
+#[test]
+fn a_report_alone_says_what_to_open_to_see_more() {
+    let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
+    let mut window = Window::plain();
+    window.app().state.open_report("delta.json", &serde_json::to_vec(&report).unwrap());
+    window.harness.run();
+    choose(&mut window, "o_proj", 3);
+    let words = "Open the two checkpoints that were measured to see its heads, rows and columns.";
+    assert!(window.harness.query_by_label(words).is_some());
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The panels: each paints the state in its own way, and all show the same choice.
 
+mod closeup;
 pub mod dialogs;
 mod distribution;
 mod heat_map;
@@ -79,7 +80,7 @@ pub fn arrangement() -> Tree<Panel> {
     share(&mut tiles, wide, &[(above, 2.6), (table, 0.85)]);
     share(&mut tiles, above, &[(middle, 1.65), (right, 1.0)]);
     share(&mut tiles, middle, &[(lines, 1.0), (heat_map, 1.05)]);
-    share(&mut tiles, right, &[(distribution, 1.0), (tensor, 1.0)]);
+    share(&mut tiles, right, &[(distribution, 0.85), (tensor, 1.15)]);
     Tree::new(egui::Id::unique("panels"), root, tiles)
 }
 
