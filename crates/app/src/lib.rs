@@ -17,6 +17,7 @@ pub mod measurement;
 pub mod notices;
 mod painting;
 pub mod panels;
+pub mod pictures;
 pub mod platform;
 pub mod remembered;
 pub mod rows;

@@ -12,6 +12,7 @@ use crate::chosen::Chosen;
 use crate::closeup::Looking;
 use crate::measurement::Measurement;
 use crate::notices::{Gravity, Notices};
+use crate::pictures::Pictures;
 use crate::platform::{Answer, Opening, Platform, Side};
 use crate::remembered::Remembered;
 use crate::rows::Module;
@@ -58,6 +59,8 @@ pub struct State {
     pub dialog: Option<Dialog>,
     /// Whether the panels go back to where they come from.
     pub resets_layout: bool,
+    /// Pictures of panels that are to be saved.
+    pub pictures: Pictures,
     /// Whether to measure as soon as both checkpoints are open.
     pub runs_when_ready: bool,
 }
@@ -81,6 +84,7 @@ impl State {
             norms_only: false,
             dialog: None,
             resets_layout: false,
+            pictures: Pictures::default(),
             runs_when_ready: false,
         }
     }
@@ -234,6 +238,12 @@ impl State {
                 }
             }
         }
+        for picture in self.pictures.take() {
+            match picture {
+                Ok((name, png)) => self.platform.save(&name, png),
+                Err(error) => self.notices.add(Gravity::Error, "save", &error),
+            }
+        }
         for side in Side::BOTH {
             if self.slot_mut(side).drain() {
                 self.tell_of(side);
@@ -362,6 +372,7 @@ impl State {
         let is_opening = Side::BOTH.iter().any(|side| self.slot(*side).is_opening());
         is_opening
             || self.looking.is_running()
+            || self.pictures.is_awaiting()
             || (self.measurement.is_running() && !self.measurement.is_paused)
             || self.platform.is_awaiting()
     }

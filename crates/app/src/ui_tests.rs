@@ -117,9 +117,8 @@ fn a_chosen_tensor_is_looked_into_at_once_where_its_bytes_are_at_hand() {
     assert!((closeup.l2_delta - row.numbers.l2_delta).abs() < 1e-6 * row.numbers.l2_delta);
     let heads = closeup.heads.unwrap().delta.len();
     let label = format!("Picture: {heads} heads: head ");
-    let is_shown = |node: &egui_kittest::kittest::AccessKitNode<'_>| {
-        node.label().is_some_and(|text| text.starts_with(&label))
-    };
+    let is_shown =
+        |node: &egui_kittest::kittest::AccessKitNode<'_>| node.label().is_some_and(|text| text.starts_with(&label));
     assert!(window.harness.query_by(is_shown).is_some());
     // Another tensor, another close-up; a module as a whole has none.
     choose(&mut window, "input_norm", 8);
@@ -372,15 +371,20 @@ fn a_model_of_200_layers_and_10_000_tensors_is_scrolled_sorted_and_filtered() {
     assert!(window.harness.query_by_label("50 of 10,000 tensors").is_some());
 }
 
+/// Where pictures are kept to be looked at.
+fn pictures_folder() -> std::path::PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pictures");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 /// Renders a window and keeps the picture; it must hold more than one colour.
 fn picture(name: &str, size: Vec2, theme: Theme, prepare: impl FnOnce(&mut Window)) {
     let mut window = Window::new(size, theme);
     prepare(&mut window);
     window.harness.run();
     let image = window.harness.render().expect("there is a software adapter");
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pictures");
-    std::fs::create_dir_all(&folder).unwrap();
-    image.save(folder.join(format!("{name}.png"))).unwrap();
+    image.save(pictures_folder().join(format!("{name}.png"))).unwrap();
     let mut colors: Vec<[u8; 4]> = image.pixels().map(|pixel| pixel.0).collect();
     colors.sort_unstable();
     colors.dedup();
@@ -408,4 +412,25 @@ fn every_window_paints_something() {
     picture("demo-phone", vec2(390.0, 760.0), Theme::Light, demo);
     picture("demo-tiny", vec2(300.0, 200.0), Theme::Dark, demo);
     picture("welcome-tiny", vec2(300.0, 200.0), Theme::Light, |_| {});
+}
+
+#[test]
+fn a_plot_is_saved_as_it_is_seen_and_as_the_reports_figure() {
+    let mut window = Window::plain().with_demo();
+    for item in ["Picture as PNG", "Figure as SVG"] {
+        window.harness.get_by_label("Save Over layers").click();
+        window.harness.run_steps(4);
+        window.harness.get_by_label(item).click();
+        window.harness.run();
+    }
+    let saved = window.seen.borrow().saved.clone();
+    let names: Vec<&str> = saved.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["delta-lines.png", "relative-norms.svg"]);
+    let picture = image::load_from_memory(&saved[0].1).unwrap().into_rgb8();
+    std::fs::write(pictures_folder().join("saved-lines.png"), &saved[0].1).unwrap();
+    assert!(picture.width() > 400 && picture.height() > 150, "{:?}", picture.dimensions());
+    let [red, green, blue] = stethoscope_show::colors::category(0);
+    let has = |color: [u8; 3]| picture.pixels().any(|pixel| pixel.0 == color);
+    assert!(has([red, green, blue]) || has([250; 3]), "the plot's own colours");
+    assert!(!window.app().state.is_busy(), "nothing is awaited any more");
 }

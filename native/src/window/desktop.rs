@@ -22,13 +22,17 @@ pub struct Desktop {
     context: Context,
     sender: Sender<Answer>,
     receiver: Receiver<Answer>,
+    /// Where files go without asking, where there is nobody to ask.
+    folder: Option<PathBuf>,
+    /// Answers that threads work on, of which nobody but them knows when they come.
+    awaited: Arc<AtomicUsize>,
 }
 
 impl Desktop {
-    /// A desktop that runs requests on this machine.
-    pub fn new(platform: platform::Platform, context: Context) -> Self {
+    /// A desktop that runs requests on this machine. Files that the app saves go to `folder`, or where the person says.
+    pub fn new(platform: platform::Platform, context: Context, folder: Option<PathBuf>) -> Self {
         let (sender, receiver) = channel();
-        Self { platform, context, sender, receiver }
+        Self { platform, context, sender, receiver, folder, awaited: Arc::default() }
     }
 
     /// Waits for a dialog on a thread of its own, and sends what comes of it.

@@ -75,7 +75,10 @@ struct Window {
 
 impl Window {
     fn new(creation: &CreationContext<'_>, checkpoints: &[String], platform: Platform) -> Self {
-        let mut app = App::new(&creation.egui_ctx, Box::new(Desktop::new(platform, creation.egui_ctx.clone())));
+        let proof = Proof::wanted();
+        let folder = proof.as_ref().map(|proof| proof.folder().to_owned());
+        let desktop = Desktop::new(platform, creation.egui_ctx.clone(), folder);
+        let mut app = App::new(&creation.egui_ctx, Box::new(desktop));
         match checkpoints {
             [report] if openings::may_be_report(&PathBuf::from(report)) => {
                 let opening = openings::report(&PathBuf::from(report));
@@ -89,7 +92,7 @@ impl Window {
                 app.state.runs_when_ready = checkpoints.len() > 1;
             }
         }
-        Self { app, proof: Proof::wanted() }
+        Self { app, proof }
     }
 }
 
@@ -101,7 +104,7 @@ impl eframe::App for Window {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut Frame) {
         self.app.ui(ui);
         if let Some(proof) = &mut self.proof {
-            proof.follow(&self.app, ui.ctx());
+            proof.follow(&mut self.app, ui.ctx());
         }
     }
 

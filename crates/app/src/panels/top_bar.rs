@@ -266,6 +266,8 @@ fn menus_ui(state: &mut State, ui: &mut Ui) {
                     state.save(Format::Svg(index));
                 }
             }
+            ui.separator();
+            super::pictures_ui(state, ui);
         });
     });
     if let Some(command) = state.command_line() {
