@@ -14,6 +14,7 @@
 pub mod chosen;
 pub mod measurement;
 pub mod notices;
+pub mod openings;
 mod painting;
 pub mod panels;
 pub mod platform;
