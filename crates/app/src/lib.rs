@@ -15,6 +15,7 @@ pub mod chosen;
 pub mod closeup;
 pub mod measurement;
 pub mod notices;
+pub mod openings;
 mod painting;
 pub mod panels;
 pub mod pictures;

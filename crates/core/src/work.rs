@@ -82,7 +82,8 @@ pub enum Event {
     Warning(String),
     /// A row of the report, as soon as it is complete.
     Tensor(Box<TensorDelta>),
-    /// The end of [`Request::Delta`].
+    /// The end of [`Request::Delta`]. Its `tensors` may be left out where it has far to travel: each has come as
+    /// [`Event::Tensor`], in the report's order.
     Delta(Box<DeltaReport>),
     /// What a selection can be chosen from; comes before [`Event::Inspection`].
     Outline(Box<Outline>),
