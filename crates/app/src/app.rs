@@ -150,8 +150,7 @@ impl App {
             return;
         }
         let side = pointer.and_then(|at| Side::BOTH.into_iter().find(|side| top_bar::is_over(ui.ctx(), *side, at)));
-        let openings = self.state.platform.dropped(&files);
-        self.state.open_all(side, openings);
+        self.state.platform.dropped(side, &files);
     }
 }
 

@@ -102,10 +102,7 @@ impl Specimen {
     fn answer(&self, request: Request) -> Done {
         let mut events = VecDeque::new();
         let mut observe = async |event: Event| -> Result<(), Cancelled> {
-            // Rows come with the whole report.
-            if !matches!(event, Event::Tensor(_)) {
-                events.push_back(event);
-            }
+            events.push_back(event);
             Ok(())
         };
         let here = Here { is_remote: self.0.borrow().is_remote };
@@ -124,8 +121,10 @@ impl Platform for Specimen {
         self.0.borrow_mut().picks.push((side, what));
     }
 
-    fn dropped(&mut self, _files: &[DroppedFileHandle]) -> Vec<Opening> {
-        std::mem::take(&mut self.0.borrow_mut().drops)
+    fn dropped(&mut self, side: Option<Side>, _files: &[DroppedFileHandle]) {
+        let mut seen = self.0.borrow_mut();
+        let drops = std::mem::take(&mut seen.drops);
+        seen.answers.push(Answer::Opened(side, drops));
     }
 
     fn save(&mut self, name: &str, bytes: Vec<u8>) {

@@ -135,44 +135,43 @@ impl State {
         self.runs_when_ready = true;
     }
 
-    /// Opens what was dropped or picked: on a side, or where there is room.
+    /// Opens what was dropped or picked: on a side, or where there is room. One notice tells of all that is refused for one
+    /// reason.
     pub fn open_all(&mut self, side: Option<Side>, openings: Vec<Opening>) {
-        let checkpoints = openings.iter().filter(|opening| matches!(opening, Opening::Checkpoint(_))).count();
-        if checkpoints > 2 {
-            let text = format!("{checkpoints} checkpoints were given at once; the first two were opened");
-            self.notices.add(Gravity::Warning, "open", &text);
-        }
-        let mut sides = match side {
-            // Two at once fill both sides, whichever they were dropped on.
-            _ if checkpoints > 1 => Side::BOTH.to_vec(),
-            Some(side) => vec![side],
-            None => vec![Side::BOTH.into_iter().find(|side| self.slot(*side).is_empty()).unwrap_or(Side::B)],
-        }
-        .into_iter();
+        let (mut checkpoints, mut reports) = (Vec::new(), Vec::new());
+        let mut refused: Vec<(String, Vec<String>)> = Vec::new();
         for opening in openings {
             match opening {
-                Opening::Checkpoint(reference) => {
-                    if let Some(side) = sides.next() {
-                        self.open(side, &reference);
-                    }
-                }
-                Opening::Report { name, bytes } => self.open_report(&name, &bytes),
-                Opening::Refused(text) => {
-                    self.notices.add(Gravity::Error, "open", &text);
-                    self.shows_notices = true;
-                }
+                Opening::Checkpoint(reference) => checkpoints.push(reference),
+                Opening::Report(report) => reports.push(report),
+                Opening::Refused { name, why } => match refused.iter_mut().find(|(known, _)| *known == why) {
+                    Some((_, names)) => names.push(name),
+                    None => refused.push((why, vec![name])),
+                },
             }
         }
-    }
-
-    /// Shows a report from a file.
-    pub fn open_report(&mut self, name: &str, bytes: &[u8]) {
-        match saving::read(name, bytes) {
-            Ok(report) => self.show(report),
-            Err(error) => {
-                self.notices.add(Gravity::Error, "open", &error);
-                self.shows_notices = true;
+        for (why, names) in refused {
+            self.notices.add(Gravity::Error, "open", &format!("{}: {why}", listed(&names)));
+            self.shows_notices = true;
+        }
+        for (count, most, what) in [(checkpoints.len(), 2, "checkpoints"), (reports.len(), 1, "reports")] {
+            if count > most {
+                let opened = if most == 1 { "first was" } else { "first two were" };
+                let text = format!("{count} {what} were given at once; the {opened} opened");
+                self.notices.add(Gravity::Warning, "open", &text);
             }
+        }
+        let sides = match side {
+            // Two at once fill both sides, whichever they were dropped on.
+            _ if checkpoints.len() > 1 => Side::BOTH.to_vec(),
+            Some(side) => vec![side],
+            None => vec![Side::BOTH.into_iter().find(|side| self.slot(*side).is_empty()).unwrap_or(Side::B)],
+        };
+        for (side, reference) in sides.into_iter().zip(checkpoints) {
+            self.open(side, &reference);
+        }
+        if let Some(report) = reports.into_iter().next() {
+            self.show(*report);
         }
     }
 
@@ -230,7 +229,7 @@ impl State {
     pub fn drain(&mut self) {
         for answer in self.platform.answers() {
             match answer {
-                Answer::Picked(side, openings) => self.open_all(Some(side), openings),
+                Answer::Opened(side, openings) => self.open_all(side, openings),
                 Answer::Saved(name) => self.notices.add(Gravity::Note, "save", &format!("{name} was saved")),
                 Answer::Failed(text) => {
                     self.notices.add(Gravity::Error, "app", &text);
@@ -412,6 +411,17 @@ impl State {
         let Some((a, b)) = self.measurement.measured() else { return false };
         let is_other = |side, measured: &str| self.slot(side).reference().is_some_and(|open| open != measured);
         is_other(Side::A, a) || is_other(Side::B, b)
+    }
+}
+
+/// Names in a sentence: all of a few, the first of many.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        _ if names.len() > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), names.len() - SHOWN),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 

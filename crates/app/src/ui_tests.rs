@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use egui::{Key, Modifiers, Theme, Vec2, vec2};
 use egui_kittest::Harness;
@@ -17,6 +18,20 @@ use crate::table::Column;
 use stethoscope_core::anatomy::{Part, Role};
 use stethoscope_core::report::DeltaReport;
 use stethoscope_core::work::Request;
+
+/// What is let go over a window.
+#[derive(Debug)]
+struct Something;
+
+impl egui::DroppedFile for Something {
+    fn path(&self) -> &std::path::Path {
+        std::path::Path::new("something")
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("nobody should read it".to_owned())
+    }
+}
 
 /// The app in a window of this size, on a platform that runs everything at once.
 struct Window {
@@ -55,6 +70,12 @@ impl Window {
         self.app().state.open_demo();
         self.harness.run();
         self
+    }
+
+    /// Lets a file go over the window; the platform decides what it is.
+    fn drop_something(&mut self) {
+        self.harness.input_mut().dropped_files.push(Arc::new(Something));
+        self.harness.run();
     }
 
     fn app(&mut self) -> &mut App {
@@ -149,7 +170,7 @@ fn what_is_far_away_is_looked_into_when_the_person_asks() {
 fn a_report_alone_says_what_to_open_to_see_more() {
     let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
     let mut window = Window::plain();
-    window.app().state.open_report("delta.json", &serde_json::to_vec(&report).unwrap());
+    window.app().state.open_all(None, vec![Opening::Report(Box::new(report))]);
     window.harness.run();
     choose(&mut window, "o_proj", 3);
     let words = "Open the two checkpoints that were measured to see its heads, rows and columns.";
@@ -296,7 +317,7 @@ fn a_saved_report_opens_again_with_the_same_numbers() {
     assert_eq!(name, "delta.json");
     let before = window.app().state.measurement.whole_report().unwrap();
     let mut other = Window::plain();
-    other.app().state.open_all(None, vec![Opening::Report { name: name.clone(), bytes: bytes.clone() }]);
+    other.app().state.open_all(None, vec![Opening::report(name, bytes)]);
     other.harness.run();
     let after = other.app().state.measurement.whole_report().unwrap();
     assert!(before.tensors == after.tensors && before.modules == after.modules, "to the last digit");
@@ -304,13 +325,33 @@ fn a_saved_report_opens_again_with_the_same_numbers() {
 }
 
 #[test]
-fn twenty_strange_files_at_once_end_in_the_drawer() {
+fn twenty_strange_files_at_once_are_one_notice_of_each_kind() {
     let mut window = Window::plain();
-    let refused = (0..20).map(|number| Opening::Refused(format!("{number}.png is no checkpoint"))).collect();
-    window.app().state.open_all(None, refused);
-    window.harness.run();
-    assert_eq!(window.app().state.notices.grave(), 20);
+    let why = |number: usize| if number < 16 { "no checkpoint; give a folder" } else { "GGUF, which is not read" };
+    let refused = |number: usize| Opening::Refused { name: format!("{number}.bin"), why: why(number).to_owned() };
+    window.seen.borrow_mut().drops = (0..20).map(refused).collect();
+    window.drop_something();
+    let texts: Vec<&str> = window.app().state.notices.all().iter().map(|notice| notice.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "0.bin, 1.bin, 2.bin and 13 more: no checkpoint; give a folder",
+            "16.bin, 17.bin, 18.bin and 1 more: GGUF, which is not read"
+        ]
+    );
     assert!(window.harness.query_by_label("Drop two checkpoints").is_some(), "nothing else changed");
+}
+
+#[test]
+fn of_several_reports_the_first_is_shown() {
+    let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
+    let mut window = Window::plain();
+    let other = DeltaReport { select: "norm".into(), ..report.clone() };
+    let openings = [report, other].map(|report| Opening::Report(Box::new(report)));
+    window.app().state.open_all(None, openings.into());
+    window.harness.run();
+    assert_eq!(window.app().state.selecting.text, "all");
+    assert_eq!(window.app().state.notices.grave(), 1);
 }
 
 #[test]
@@ -354,8 +395,7 @@ fn a_model_of_200_layers_and_10_000_tensors_is_scrolled_sorted_and_filtered() {
         row
     });
     let report = DeltaReport { tensors: tensors.collect(), ..report };
-    let bytes = serde_json::to_vec(&report).unwrap();
-    window.app().state.open_report("large.json", &bytes);
+    window.app().state.open_all(None, vec![Opening::Report(Box::new(report))]);
     window.harness.run();
     assert!(window.harness.query_by_label("10,000 of 10,000 tensors").is_some());
     let in_sight = |window: &Window| {
