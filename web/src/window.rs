@@ -71,7 +71,7 @@ impl Window {
 
     /// Opens a report whose file the script has read.
     pub fn report(&self, name: String, bytes: Vec<u8>) {
-        self.open_all(None, vec![Opening::Report { name, bytes }]);
+        self.open_all(None, vec![Opening::report(&name, &bytes)]);
     }
 
     /// Opens a checkpoint by its name.

@@ -66,6 +66,12 @@ impl Measurement {
         self.report.as_ref().map(|report| report.relative_definition).or(asked).unwrap_or_default()
     }
 
+    /// Which two checkpoints the numbers are of.
+    pub fn measured(&self) -> Option<(&str, &str)> {
+        let asked = self.request.as_ref().map(|request| (request.a.as_str(), request.b.as_str()));
+        asked.or_else(|| self.report.as_ref().map(|report| (&*report.a.reference, &*report.b.reference)))
+    }
+
     /// Whether it is under way.
     pub const fn is_running(&self) -> bool {
         self.job.is_some()
@@ -101,7 +107,8 @@ impl Measurement {
                     }
                     self.finish(report);
                 }
-                Poll::Event(Event::Inspection(_) | Event::Outline(_)) => {}
+                // Answers to other requests.
+                Poll::Event(_) => {}
                 Poll::Waiting => return,
                 Poll::Ended(result) => {
                     self.cancel();

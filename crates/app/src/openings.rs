@@ -74,9 +74,9 @@ fn is_alone(name: &str) -> bool {
 
 fn why_not(name: &str) -> &'static str {
     if name.to_lowercase().ends_with(".gguf") {
-        return "GGUF is not read; give the model's .safetensors files";
+        return "GGUF, which is not read; give the model's .safetensors files";
     }
-    "is no checkpoint and no report: give a folder, .safetensors files, or what `delta --json` wrote"
+    "no checkpoint and no report; give a folder, .safetensors files, or what `delta --json` wrote"
 }
 
 #[cfg(test)]

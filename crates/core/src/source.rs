@@ -27,6 +27,11 @@ pub trait ByteSource: Send + Sync {
     fn read_size(&self) -> u64 {
         0
     }
+
+    /// Whether its bytes come over a network, so that a person may want to be asked before many are read.
+    fn is_remote(&self) -> bool {
+        false
+    }
 }
 
 /// What [`ByteSource::read`] returns.

@@ -4,6 +4,7 @@ mod answering;
 
 use serde::{Deserialize, Serialize};
 
+use crate::closeup::{Closeup, CloseupRequest};
 use crate::inspection::Inspection;
 use crate::outline::Outline;
 use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
@@ -18,6 +19,8 @@ pub enum Request {
     Delta(DeltaRequest),
     /// What a checkpoint is made of; answered by [`Event::Outline`] and [`Event::Inspection`].
     Inspect(InspectRequest),
+    /// How the change of one tensor is spread over its heads, rows and columns; answered by [`Event::Closeup`].
+    Closeup(CloseupRequest),
 }
 
 /// How B differs from A.
@@ -86,6 +89,8 @@ pub enum Event {
     Outline(Box<Outline>),
     /// The end of [`Request::Inspect`].
     Inspection(Box<Inspection>),
+    /// The end of [`Request::Closeup`].
+    Closeup(Box<Closeup>),
 }
 
 /// Nobody listens any more: the job stops.

@@ -257,6 +257,10 @@ impl ByteSource for RangeSource {
     fn read_size(&self) -> u64 {
         READ_SIZE
     }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]

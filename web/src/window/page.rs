@@ -98,7 +98,8 @@ impl Answers {
                 }
                 Kind::Report(index) => host.read(number, &named[index].0),
                 Kind::Refused(index, why) => {
-                    openings.push(Opening::Refused(format!("{}: {why}", printable(&named[index].0))));
+                    let name = printable(&named[index].0);
+                    openings.push(Opening::Refused { name, why: why.to_owned() });
                 }
             }
         }
@@ -137,9 +138,8 @@ impl Platform for Page {
         self.host.pick(name_of(side), what == Pick::Folder);
     }
 
-    fn dropped(&mut self, _files: &[DroppedFileHandle]) -> Vec<Opening> {
+    fn dropped(&mut self, _side: Option<Side>, _files: &[DroppedFileHandle]) {
         // What egui hands over knows no folders: the script takes the drop itself.
-        Vec::new()
     }
 
     fn save(&mut self, name: &str, bytes: Vec<u8>) {

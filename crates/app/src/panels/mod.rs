@@ -1,5 +1,6 @@
 //! The panels: each paints the state in its own way, and all show the same choice.
 
+mod closeup;
 pub mod dialogs;
 mod distribution;
 mod heat_map;
@@ -12,12 +13,14 @@ mod tensor;
 pub mod top_bar;
 pub mod welcome;
 
-use egui::{Color32, Frame, Margin, RichText, Stroke, Ui, Visuals, WidgetText};
-use egui_tiles::{Behavior, SimplificationOptions, TabState, Tile, TileId, Tiles, Tree, UiResponse};
+use egui::{Color32, Frame, Margin, RichText, Stroke, Ui, Visuals, WidgetInfo, WidgetText};
+use egui_tiles::{Behavior, SimplificationOptions, TabState, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
 
+use crate::saving::Format;
 use crate::state::State;
 use crate::theme;
+use crate::view::Quantity;
 
 /// A panel that can be arranged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +58,38 @@ impl Panel {
             Self::Selector => "Selection",
         }
     }
+
+    /// What the file of its picture is called.
+    pub fn picture_name(self) -> String {
+        let name = match self {
+            Self::Modules => "modules",
+            Self::Lines => "lines",
+            Self::HeatMap => "heat-map",
+            Self::Distribution => "distribution",
+            Self::Table => "tensors",
+            Self::Tensor => "tensor",
+            Self::Selector => "selection",
+        };
+        format!("delta-{name}.png")
+    }
+
+    /// Whether it is a plot, which a person may want to keep.
+    const fn is_plot(self) -> bool {
+        matches!(self, Self::Lines | Self::HeatMap | Self::Distribution | Self::Tensor)
+    }
+
+    /// The figure of the report that shows the same, if there is one.
+    const fn figure(self, quantity: Quantity) -> Option<Format> {
+        let index = match (self, quantity) {
+            (Self::Lines, Quantity::Norm) => 0,
+            (Self::Lines, Quantity::Relative) => 1,
+            (Self::HeatMap, Quantity::Norm) => 2,
+            (Self::HeatMap, Quantity::Relative) => 3,
+            (Self::Distribution, _) => 4,
+            _ => return None,
+        };
+        Some(Format::Svg(index))
+    }
 }
 
 /// Where the panels are at first.
@@ -79,7 +114,7 @@ pub fn arrangement() -> Tree<Panel> {
     share(&mut tiles, wide, &[(above, 2.6), (table, 0.85)]);
     share(&mut tiles, above, &[(middle, 1.65), (right, 1.0)]);
     share(&mut tiles, middle, &[(lines, 1.0), (heat_map, 1.05)]);
-    share(&mut tiles, right, &[(distribution, 1.0), (tensor, 1.0)]);
+    share(&mut tiles, right, &[(distribution, 0.85), (tensor, 1.15)]);
     Tree::new(egui::Id::unique("panels"), root, tiles)
 }
 
@@ -135,6 +170,7 @@ struct Panels<'a> {
 impl Behavior<Panel> for Panels<'_> {
     fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, panel: &mut Panel) -> UiResponse {
         let frame = Frame::new().fill(ui.visuals().panel_fill).inner_margin(Margin::symmetric(8, 6));
+        self.state.pictures.painted(*panel, ui.max_rect());
         frame.show(ui, |ui| {
             let area = ui.available_rect_before_wrap();
             ui.set_min_size(area.size().max(egui::Vec2::ZERO));
@@ -153,6 +189,16 @@ impl Behavior<Panel> for Panels<'_> {
 
     fn tab_title_for_pane(&mut self, panel: &Panel) -> WidgetText {
         RichText::new(panel.title()).size(12.0).into()
+    }
+
+    /// A plot's own menu.
+    fn top_bar_right_ui(&mut self, tiles: &Tiles<Panel>, ui: &mut Ui, _: TileId, tabs: &Tabs, _: &mut f32) {
+        let active = tabs.active.and_then(|tile| tiles.get_pane(&tile)).copied();
+        if let Some(panel) = active.filter(|panel| panel.is_plot() && !self.state.measurement.rows.tensors.is_empty()) {
+            let menu = ui.menu_button(RichText::new("Save").small(), |ui| save_ui(self.state, ui, panel));
+            let label = format!("Save {}", panel.title());
+            menu.response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Button, true, &label));
+        }
     }
 
     fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
@@ -204,6 +250,30 @@ impl Behavior<Panel> for Panels<'_> {
     fn simplification_options(&self) -> SimplificationOptions {
         // A panel alone keeps its tab, which is its title and what it is moved by.
         SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
+    }
+}
+
+/// The ways to keep a plot.
+fn save_ui(state: &mut State, ui: &mut Ui, panel: Panel) {
+    if ui.button("Picture as PNG").on_hover_text("As it is seen here").clicked() {
+        state.pictures.want(panel);
+    }
+    if let Some(figure) = panel.figure(state.remembered.view.quantity) {
+        let has_report = state.measurement.report.is_some();
+        let button = ui.add_enabled(has_report, egui::Button::new("Figure as SVG"));
+        let text = "The whole report's figure, as on a page of `delta --html`";
+        if button.on_hover_text(text).on_disabled_hover_text("When the run has ended").clicked() {
+            state.save(figure);
+        }
+    }
+}
+
+/// Pictures of the plots that are in sight, for the menu that saves everything else.
+pub fn pictures_ui(state: &mut State, ui: &mut Ui) {
+    for panel in Panel::ALL.into_iter().filter(|panel| panel.is_plot()) {
+        if state.pictures.is_in_sight(panel) && ui.button(format!("Picture of {}", panel.title())).clicked() {
+            state.pictures.want(panel);
+        }
     }
 }
 

@@ -265,6 +265,8 @@ fn menus_ui(state: &mut State, ui: &mut Ui) {
                     state.save(Format::Svg(index));
                 }
             }
+            ui.separator();
+            super::pictures_ui(state, ui);
         });
     });
     if let Some(command) = state.command_line() {
@@ -313,8 +315,8 @@ pub fn status_ui(state: &mut State, ui: &mut Ui) {
         if ui.add(button).on_hover_text("Every warning and error is kept here (Ctrl + E)").clicked() {
             state.shows_notices = !state.shows_notices;
         }
-        if let Some(request) = state.measurement.request.as_ref().filter(|_| state.is_of_others()) {
-            let (a, b) = (text::printable(&request.a), text::printable(&request.b));
+        if let Some((a, b)) = state.measurement.measured().filter(|_| state.is_of_others()) {
+            let (a, b) = (text::printable(a), text::printable(b));
             let text = RichText::new(format!("These numbers are of {a} and {b}: run again")).small();
             ui.add(egui::Label::new(text.color(ui.visuals().warn_fg_color)).truncate());
         }

@@ -25,6 +25,7 @@ mod x86;
 
 pub use delta::{Kernel, TILE};
 pub use rows_and_columns::SquaredNorms;
+pub(crate) use rows_and_columns::square;
 
 /// How much is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,6 +5,7 @@ use std::future::Future;
 use futures_util::future::try_join;
 
 use super::{Cancelled, Event, Request};
+use crate::closeup::{CloseupError, closeup};
 use crate::compute::Compute;
 use crate::delta::{DeltaError, delta};
 use crate::folder::SideFiles;
@@ -39,6 +40,9 @@ pub enum WorkError {
     /// The delta could not be measured.
     #[error(transparent)]
     Delta(#[from] DeltaError),
+    /// One tensor could not be looked into.
+    #[error(transparent)]
+    Closeup(#[from] CloseupError),
     /// Nobody listens any more.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
@@ -78,6 +82,11 @@ pub async fn answer<P: Place>(
             inspection.oddities.extend(place.oddity(&request.checkpoint));
             inspection.envelope.seconds = place.clock() - start;
             Event::Inspection(Box::new(inspection))
+        }
+        Request::Closeup(request) => {
+            let side_files = SideFiles::Configuration;
+            let (a, b) = try_join(place.open(&request.a, side_files), place.open(&request.b, side_files)).await?;
+            Event::Closeup(Box::new(closeup(&a, &b, &request, observe).await.map_err(WorkError::from)?))
         }
     };
     Ok(observe(result).await.map_err(WorkError::from)?)

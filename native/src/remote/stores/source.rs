@@ -111,4 +111,8 @@ impl ByteSource for StoreSource {
     fn read_size(&self) -> u64 {
         READ_SIZE
     }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
 }
