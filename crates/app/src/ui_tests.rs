@@ -384,17 +384,22 @@ fn an_idle_window_does_not_repaint() {
     assert!(!window.app().state.is_busy());
 }
 
-#[test]
-fn a_model_of_200_layers_and_10_000_tensors_is_scrolled_sorted_and_filtered() {
-    let mut window = Window::plain().with_demo();
-    let report = window.app().state.measurement.whole_report().unwrap();
+/// A report of 200 layers and 10,000 tensors.
+fn large_report() -> DeltaReport {
+    let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
     let tensors = (0..10_000_u32).map(|number| {
         let mut row = report.tensors[number as usize % report.tensors.len()].clone();
         row.site.layer = Some(number % 200);
         row.name = format!("model.layers.{}.experts.{number}", number % 200);
         row
     });
-    let report = DeltaReport { tensors: tensors.collect(), ..report };
+    DeltaReport { tensors: tensors.collect(), ..report }
+}
+
+#[test]
+fn a_model_of_200_layers_and_10_000_tensors_is_scrolled_sorted_and_filtered() {
+    let report = large_report();
+    let mut window = Window::plain();
     window.app().state.open_all(None, vec![Opening::Report(Box::new(report))]);
     window.harness.run();
     assert!(window.harness.query_by_label("10,000 of 10,000 tensors").is_some());
@@ -473,4 +478,58 @@ fn a_plot_is_saved_as_it_is_seen_and_as_the_reports_figure() {
     let has = |color: [u8; 3]| picture.pixels().any(|pixel| pixel.0 == color);
     assert!(has([red, green, blue]) || has([250; 3]), "the plot's own colours");
     assert!(!window.app().state.is_busy(), "nothing is awaited any more");
+}
+
+#[test]
+fn a_plot_is_zoomed_by_scrolling_and_shows_all_again_after_a_double_click() {
+    let mut window = Window::plain().with_demo();
+    let label = "Modules over layers; chosen: o_proj, every layer";
+    let area = window.harness.get_by_label(label).rect();
+    let before = window.harness.render().unwrap();
+    window.harness.hover_at(area.center());
+    window.harness.event(egui::Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Point,
+        delta: vec2(0.0, 300.0),
+        phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Wheel,
+        modifiers: Modifiers::NONE,
+    });
+    window.harness.run();
+    let pixels = |image: &image::RgbaImage| -> Vec<u8> {
+        let below =
+            image::imageops::crop_imm(image, area.left() as u32, area.bottom() as u32 - 28, area.width() as u32, 12);
+        below.to_image().into_raw()
+    };
+    let near = window.harness.render().unwrap();
+    assert!(pixels(&near) != pixels(&before), "other layers stand below");
+    let button = |pressed| egui::Event::PointerButton {
+        pos: area.center(),
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    // In one frame, since a test's frames are far apart.
+    window.harness.input_mut().events.extend([true, false, true, false].map(button));
+    window.harness.run();
+    window.harness.event(egui::Event::PointerGone);
+    window.harness.run();
+    let after = window.harness.render().unwrap();
+    assert!(pixels(&after) == pixels(&before), "all layers again");
+}
+
+#[test]
+fn ten_thousand_tensors_in_the_smallest_window_are_still_to_be_read() {
+    let report = large_report();
+    let mut window = Window::new(vec2(300.0, 200.0), Theme::Dark);
+    window.app().state.open_all(None, vec![Opening::Report(Box::new(report))]);
+    window.harness.run();
+    for title in ["Over layers", "Heat map", "Distribution", "Numbers", "Tensors", "Selection", "Modules"] {
+        // Tabs beside the window's edge are reached by scrolling; that is not what is tried here.
+        let tab = window.harness.query_all_by_label(title).next();
+        tab.expect("there is a tab for it").click();
+        window.harness.run();
+    }
+    let picture = window.harness.render().unwrap();
+    picture.save(pictures_folder().join("large-tiny.png")).unwrap();
+    assert!(window.harness.query_by_label("Checkpoint A").is_some());
 }

@@ -13,6 +13,7 @@ mod tensor;
 pub mod top_bar;
 pub mod welcome;
 
+use egui::containers::menu::MenuButton;
 use egui::{Color32, Frame, Margin, RichText, Stroke, Ui, Visuals, WidgetInfo, WidgetText};
 use egui_tiles::{Behavior, SimplificationOptions, TabState, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
@@ -114,7 +115,7 @@ pub fn arrangement() -> Tree<Panel> {
     share(&mut tiles, wide, &[(above, 2.6), (table, 0.85)]);
     share(&mut tiles, above, &[(middle, 1.65), (right, 1.0)]);
     share(&mut tiles, middle, &[(lines, 1.0), (heat_map, 1.05)]);
-    share(&mut tiles, right, &[(distribution, 0.85), (tensor, 1.15)]);
+    share(&mut tiles, right, &[(distribution, 0.95), (tensor, 1.05)]);
     Tree::new(egui::Id::unique("panels"), root, tiles)
 }
 
@@ -195,9 +196,11 @@ impl Behavior<Panel> for Panels<'_> {
     fn top_bar_right_ui(&mut self, tiles: &Tiles<Panel>, ui: &mut Ui, _: TileId, tabs: &Tabs, _: &mut f32) {
         let active = tabs.active.and_then(|tile| tiles.get_pane(&tile)).copied();
         if let Some(panel) = active.filter(|panel| panel.is_plot() && !self.state.measurement.rows.tensors.is_empty()) {
-            let menu = ui.menu_button(RichText::new("Save").small(), |ui| save_ui(self.state, ui, panel));
+            ui.add_space(4.0);
+            let button = egui::Button::new(RichText::new("Save").small().weak()).frame_when_inactive(false);
+            let (response, _) = MenuButton::from_button(button).ui(ui, |ui| save_ui(self.state, ui, panel));
             let label = format!("Save {}", panel.title());
-            menu.response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Button, true, &label));
+            response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Button, true, &label));
         }
     }
 

@@ -137,20 +137,20 @@ fn facts_ui(state: &State, ui: &mut Ui, side: Side) {
         }
         Content::Reported(summary) => {
             let text = format!(
-                "{} · {} layers · {} parameters · from a report",
+                "{} · {} · {} · from a report",
                 text::printable(&summary.family),
-                summary.layers,
-                numbers::parameters(summary.parameters)
+                layers(summary.layers),
+                numbers::counted_parameters(summary.parameters)
             );
             one_line(ui, RichText::new(text));
         }
         Content::Open(opened) => {
             let inspection = &opened.inspection;
             let text = format!(
-                "{} · {} layers · {} parameters · {} · {}",
+                "{} · {} · {} · {} · {}",
                 text::printable(&inspection.family),
-                inspection.layers,
-                numbers::parameters(inspection.parameters),
+                layers(inspection.layers),
+                numbers::counted_parameters(inspection.parameters),
                 opened.dtype(),
                 numbers::bytes(inspection.bytes)
             );
@@ -162,6 +162,10 @@ fn facts_ui(state: &State, ui: &mut Ui, side: Side) {
             one_line(ui, text).on_hover_ui(|ui| anatomy_ui(ui, opened));
         }
     }
+}
+
+fn layers(count: u32) -> String {
+    format!("{count} layer{}", numbers::plural(count.into()))
 }
 
 /// Parameters by role, as a tooltip.

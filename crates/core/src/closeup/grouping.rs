@@ -36,7 +36,7 @@ impl Grouping {
         let elements: u64 = shape.iter().product();
         let is_vector = shape.iter().filter(|length| **length != 1).count() <= 1;
         let width = if is_vector { 1 } else { shape.last().copied().unwrap_or(1) };
-        let height = if width == 0 { shape.iter().rev().skip(1).product() } else { elements / width };
+        let height = elements.checked_div(width).unwrap_or_else(|| shape.iter().rev().skip(1).product());
         let heads = heads.and_then(|heads| head_place(&shape, is_vector, heads));
         let axis = |side, count| Axis::new(count, heads.filter(|heads| heads.along == side).map(|heads| heads.size));
         Self { rows: axis(Along::Rows, height), columns: axis(Along::Columns, width), heads, shape, is_vector }
