@@ -134,8 +134,9 @@ const open = async () => {
   window.stethoscope = {
     state: () => JSON.parse(app.state() || "{}"),
     widgets: () => JSON.parse(app.widgets() || "[]"),
+    frames: () => app.frames(),
     name: (side, reference) => app.name(side, reference),
-    give: (x, y, dropped) => give(dropped, (...what) => app.drop_at(x, y, ...what)),
+    give: (side, dropped) => give(dropped, (...what) => app.picked(side, ...what)),
     ask: (what, question) => instrument.ask(what, question),
   };
   watch(app);

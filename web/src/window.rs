@@ -111,6 +111,11 @@ impl Window {
         Value::from(self.widgets.all()).to_string()
     }
 
+    /// Frames painted so far.
+    pub fn frames(&self) -> u32 {
+        u32::try_from(self.context.cumulative_frame_nr()).unwrap_or(u32::MAX)
+    }
+
     /// What went wrong, if the app has stopped.
     pub fn panic(&self) -> Option<String> {
         self.runner.panic_summary().map(|summary| summary.message())

@@ -37,6 +37,16 @@ pub trait Platform {
 
     /// Where this is, for the About window: `desktop, 8 cores`.
     fn describe(&self) -> String;
+
+    /// What can be typed to open a checkpoint here, as a hint.
+    fn names(&self) -> &'static str {
+        "folder, .safetensors, org/name, https://…, demo:base"
+    }
+
+    /// Whether a reference leads to the same checkpoint the next time.
+    fn is_lasting(&self, _reference: &str) -> bool {
+        true
+    }
 }
 
 /// A request that is being run. Dropping it stops it.

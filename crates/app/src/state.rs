@@ -305,7 +305,9 @@ impl State {
         let slot = if side == Side::A { &self.slots[0] } else { &self.slots[1] };
         match &slot.content {
             Content::Open(opened) => {
-                self.remembered.opened(&opened.inspection.reference);
+                if self.platform.is_lasting(&opened.inspection.reference) {
+                    self.remembered.opened(&opened.inspection.reference);
+                }
                 for oddity in opened.inspection.oddities.iter().chain(&opened.inspection.envelope.warnings) {
                     self.notices.add(Gravity::Warning, side.to_string(), oddity);
                 }

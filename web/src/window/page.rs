@@ -167,6 +167,15 @@ impl Platform for Page {
     fn describe(&self) -> String {
         self.place.clone()
     }
+
+    fn names(&self) -> &'static str {
+        "org/name on the Hub, https://…, demo:base, or drop files here"
+    }
+
+    fn is_lasting(&self, reference: &str) -> bool {
+        // What was dropped is gone with the page.
+        !self.answers.borrow().held.contains(reference)
+    }
 }
 
 /// A job in the worker.

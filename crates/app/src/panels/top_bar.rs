@@ -84,10 +84,9 @@ fn slot_ui(state: &mut State, ui: &mut Ui, side: Side, width: f32) {
 }
 
 fn reference_ui(state: &mut State, ui: &mut Ui, side: Side) {
+    let names = state.platform.names();
     let typed = &mut state.slot_mut(side).typed;
-    let field = TextEdit::singleline(typed)
-        .hint_text("folder, .safetensors, index.json, org/name, demo:base")
-        .desired_width(f32::INFINITY);
+    let field = TextEdit::singleline(typed).hint_text(names).desired_width(f32::INFINITY);
     let response = ui.add(field);
     response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::TextInput, true, format!("Checkpoint {side}")));
     if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
