@@ -558,7 +558,7 @@ fn assert_looks_like(name: &str, png: &[u8]) {
 fn plots_look_as_they_did() {
     let mut window = Window::plain().with_demo();
     choose(&mut window, "q_proj", 8);
-    let plots = [Panel::Lines, Panel::HeatMap, Panel::Distribution, Panel::Tensor];
+    let plots = [Panel::HeatMap, Panel::Distribution, Panel::Tensor];
     for panel in plots {
         window.app().state.pictures.want(panel);
         window.harness.run();
