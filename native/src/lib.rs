@@ -6,3 +6,4 @@ pub mod files;
 pub mod platform;
 pub mod remote;
 pub mod window;
+pub mod writer;

@@ -1,6 +1,7 @@
 //! Running requests on this machine: a job has a thread of its own and answers with events.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -15,6 +16,7 @@ use stethoscope_core::compute::{Compute, Preference};
 use stethoscope_core::delta::DeltaError;
 use stethoscope_core::folder::SideFiles;
 use stethoscope_core::model::Model;
+use stethoscope_core::recipe::{Folder, LONGEST_RECIPE, RecipeText, View};
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, Place, Request, WorkError, answer};
 use stethoscope_gpu::GpuError;
@@ -22,6 +24,8 @@ use tokio::sync::oneshot;
 
 use crate::engine;
 use crate::files::{OpenError, OpenOptions, open_reference};
+use crate::remote::is_elsewhere;
+use crate::writer::{self, WriteError};
 
 /// Events that may wait for whoever listens.
 const EVENTS_WAITING: usize = 256;
@@ -63,7 +67,7 @@ pub enum JobError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The family table cannot be used.
     #[error(transparent)]
@@ -71,6 +75,17 @@ pub enum JobError {
     /// The GPU that was asked for cannot be used.
     #[error(transparent)]
     Gpu(#[from] GpuError),
+    /// A recipe could not be read.
+    #[error("reading the recipe {path}")]
+    RecipeFile {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A model could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// The work itself could not be done.
     #[error(transparent)]
     Work(#[from] WorkError),
@@ -84,9 +99,10 @@ impl From<DeltaError> for JobError {
 
 impl JobError {
     /// Whether what was asked was wrong, rather than what was found.
-    pub const fn is_misuse(&self) -> bool {
+    pub fn is_misuse(&self) -> bool {
         match self {
             Self::Work(error) => error.is_misuse(),
+            Self::Write(error) => error.is_misuse(),
             Self::Gpu(error) => error.is_misuse(),
             _ => false,
         }
@@ -144,6 +160,29 @@ impl Place for Platform {
         Ok(Model::new(checkpoint, self.anatomy.as_deref().map(read_anatomy).transpose()?))
     }
 
+    /// What exists as a path is one; a file of YAML is a recipe, and so is a name with a `;` in it.
+    async fn recipe(&self, reference: &str) -> Result<Option<RecipeText>, JobError> {
+        let path = Path::new(reference);
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if is_yaml && !is_elsewhere(reference) {
+            return Ok(Some(RecipeText::Yaml(read_recipe(path)?)));
+        }
+        Ok(RecipeText::of_line(reference).filter(|_| !path.exists()))
+    }
+
+    fn check_out(&self, out: &str, force: bool, view: &View) -> Result<(), JobError> {
+        Ok(writer::check(Path::new(out), force, view)?)
+    }
+
+    async fn write(
+        &self,
+        folder: &Folder,
+        out: &str,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<(), JobError> {
+        Ok(writer::write(folder, Path::new(out), self.threads, observe).await?)
+    }
+
     async fn engine(&self) -> Result<Box<dyn Compute>, JobError> {
         Ok(engine::choose(self.compute, self.threads).await?)
     }
@@ -157,4 +196,14 @@ impl Place for Platform {
 fn read_anatomy(path: &Path) -> Result<Arc<Anatomy>, JobError> {
     let text = fs::read_to_string(path).map_err(|source| JobError::AnatomyFile { path: path.to_owned(), source })?;
     Ok(Arc::new(Anatomy::parse(&path.display().to_string(), &text)?))
+}
+
+fn read_recipe(path: &Path) -> Result<String, JobError> {
+    let read = || {
+        if fs::metadata(path)?.len() > LONGEST_RECIPE {
+            return Err(io::Error::other(format!("it is longer than {LONGEST_RECIPE} bytes, which no person writes")));
+        }
+        fs::read_to_string(path)
+    };
+    read().map_err(|source| JobError::RecipeFile { path: path.to_owned(), source })
 }

@@ -8,7 +8,7 @@ use crate::model::Model;
 use crate::quoted::Quoted;
 use crate::region::Region;
 use crate::report::{Presence, Unpaired, UnpairedReason};
-use crate::selection::{ResolveError, Selected, Selection};
+use crate::selection::{ResolveError, SelectableTensor, Selected, Selection};
 
 /// A tensor that both checkpoints have, and the parts of it to compare.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,7 +83,7 @@ impl Pairing {
         for found in selected.sites {
             parts.entry(found.tensor).or_default().push(PairPart { site: found.site, region: found.region });
         }
-        let counterparts = counterparts(a, b);
+        let counterparts = counterparts(&a.selectable(), &b.selectable());
         let mut pairing = Self { pairs: Vec::new(), unpaired: Vec::new(), notes: selected.notes };
         let mut renamed = 0;
         for (index, tensor) in a.checkpoint.tensors.iter().enumerate() {
@@ -143,7 +143,7 @@ impl Pairing {
 /// Why there is none.
 pub fn counterpart<'b>(a: &Model, b: &'b Model, tensor: usize) -> Result<&'b Tensor, Unpaired> {
     let own = &a.checkpoint.tensors[tensor];
-    let found = counterparts(a, b).get(tensor).copied().flatten();
+    let found = counterparts(&a.selectable(), &b.selectable()).get(tensor).copied().flatten();
     let other = found.and_then(|index| b.checkpoint.tensors.get(index)).ok_or_else(|| missing(own, Presence::A))?;
     match misfit(own, other) {
         Some((reason, detail)) => Err(Unpaired { name: own.name.clone(), present_in: Presence::Both, reason, detail }),
@@ -160,26 +160,24 @@ fn missing(tensor: &Tensor, present_in: Presence) -> Unpaired {
     Unpaired { name: tensor.name.clone(), present_in, reason: UnpairedReason::Missing, detail }
 }
 
-/// The tensor of B for every tensor of A.
-fn counterparts(a: &Model, b: &Model) -> Vec<Option<usize>> {
-    let names: HashMap<&str, usize> =
-        b.checkpoint.tensors.iter().enumerate().map(|(index, tensor)| (tensor.name.as_str(), index)).collect();
-    let by_name: Vec<Option<usize>> =
-        a.checkpoint.tensors.iter().map(|tensor| names.get(tensor.name.as_str()).copied()).collect();
+/// The tensor of B for every tensor of A: of the same name, or else in the same place in the network.
+pub(crate) fn counterparts(a: &[SelectableTensor<'_>], b: &[SelectableTensor<'_>]) -> Vec<Option<usize>> {
+    let names: HashMap<&str, usize> = b.iter().enumerate().map(|(index, tensor)| (tensor.name, index)).collect();
+    let by_name: Vec<Option<usize>> = a.iter().map(|tensor| names.get(tensor.name).copied()).collect();
     let taken: BTreeSet<usize> = by_name.iter().flatten().copied().collect();
     // A place that two leftover tensors of one model share (which should not be) pairs neither.
     let mut places: HashMap<&[Site], Option<usize>> = HashMap::new();
-    for (index, sites) in b.sites.iter().enumerate().filter(|(index, sites)| !taken.contains(index) && is_known(sites))
-    {
-        places.entry(sites).and_modify(|place| *place = None).or_insert(Some(index));
+    let leftover = b.iter().enumerate().filter(|(index, tensor)| !taken.contains(index) && is_known(tensor.sites));
+    for (index, tensor) in leftover {
+        places.entry(tensor.sites).and_modify(|place| *place = None).or_insert(Some(index));
     }
     let mut used = BTreeSet::new();
     by_name
         .into_iter()
-        .zip(&a.sites)
-        .map(|(found, sites)| {
+        .zip(a)
+        .map(|(found, tensor)| {
             found.or_else(|| {
-                let place = is_known(sites).then(|| places.get(sites.as_slice()).copied().flatten()).flatten()?;
+                let place = is_known(tensor.sites).then(|| places.get(tensor.sites).copied().flatten()).flatten()?;
                 used.insert(place).then_some(place)
             })
         })

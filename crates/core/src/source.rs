@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::future::Future;
 use std::ops::Range;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -31,6 +32,11 @@ pub trait ByteSource: Send + Sync {
     /// Whether its bytes come over a network, so that a person may want to be asked before many are read.
     fn is_remote(&self) -> bool {
         false
+    }
+
+    /// The local file that it is, byte for byte, for those who can have the system copy parts of it.
+    fn path(&self) -> Option<&Path> {
+        None
     }
 }
 
@@ -155,6 +161,19 @@ pub enum ReadError {
         name: String,
         /// What shows it.
         what: String,
+    },
+    /// It is made of others as it is read, and that could not be done.
+    #[error("making bytes {start}..{end} of {name}")]
+    Made {
+        /// The source's name.
+        name: String,
+        /// First byte wanted.
+        start: u64,
+        /// One past the last byte wanted.
+        end: u64,
+        /// Why.
+        #[source]
+        source: Box<dyn Error + Send + Sync>,
     },
     /// What holds it (a browser, a server) did not give the bytes.
     #[error("reading bytes {start}..{end} of {name}")]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::closeup::{Closeup, CloseupRequest};
 use crate::inspection::Inspection;
 use crate::outline::Outline;
+use crate::recipe::{MergeReport, SHARD_BYTES};
 use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
 
 pub use answering::{Place, WorkError, answer};
@@ -21,6 +22,8 @@ pub enum Request {
     Inspect(InspectRequest),
     /// How the change of one tensor is spread over its heads, rows and columns; answered by [`Event::Closeup`].
     Closeup(CloseupRequest),
+    /// Make a model out of others, or say what that would be; answered by [`Event::Merge`].
+    Merge(MergeRequest),
 }
 
 /// How B differs from A.
@@ -62,6 +65,34 @@ pub struct InspectRequest {
     pub checkpoint: String,
 }
 
+/// Make a model out of others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MergeRequest {
+    /// The recipe: one line with a `;`, or the name of a YAML file.
+    pub recipe: String,
+    /// The folder to write; none to say only what would be written.
+    pub out: Option<String>,
+    /// Replace a folder that is there.
+    pub force: bool,
+    /// Bytes of tensors in each file of weights, at most.
+    pub shard_bytes: u64,
+}
+
+impl MergeRequest {
+    /// The words of a command line that asks the same.
+    pub fn command_line(&self) -> Vec<String> {
+        let mut words: Vec<String> = ["stethoscope", "merge", &self.recipe].map(str::to_owned).into();
+        match &self.out {
+            Some(out) => words.extend(["-o", out].map(str::to_owned)),
+            None => words.push("--dry-run".to_owned()),
+        }
+        if self.shard_bytes != SHARD_BYTES {
+            words.extend(["--shard-size".to_owned(), self.shard_bytes.to_string()]);
+        }
+        words
+    }
+}
+
 /// What a job says while it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,12 +101,12 @@ pub enum Event {
     Planned {
         /// Rows that the report will have.
         rows: u64,
-        /// Bytes that will be read.
+        /// Bytes that will be read; for a model to be written, its bytes.
         bytes: u64,
     },
     /// How far it is.
     Progress {
-        /// Bytes of weights read so far.
+        /// Bytes of weights read, or written, so far.
         bytes_done: u64,
     },
     /// Something a person should know.
@@ -91,6 +122,8 @@ pub enum Event {
     Inspection(Box<Inspection>),
     /// The end of [`Request::Closeup`].
     Closeup(Box<Closeup>),
+    /// The end of [`Request::Merge`].
+    Merge(Box<MergeReport>),
 }
 
 /// Nobody listens any more: the job stops.

@@ -7,6 +7,7 @@
 //! | a paper | the same | [`figures::all`] |
 //! | a browser | the same | [`page::delta`] |
 //! | a terminal or a program | [`Inspection`](stethoscope_core::inspection::Inspection) | [`inspect::table`] |
+//! | a terminal | [`MergeReport`](stethoscope_core::recipe::MergeReport) | [`merge::table`] |
 //!
 //! Names of tensors, settings and references are a stranger's input. Whatever is shown has gone through
 //! [`text::printable`] (no control characters reach a terminal), and through an escape of the format it is put into.
@@ -15,6 +16,7 @@ pub mod colors;
 pub mod csv;
 pub mod figures;
 pub mod inspect;
+pub mod merge;
 pub mod modules;
 pub mod numbers;
 pub mod page;

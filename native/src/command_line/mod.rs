@@ -5,6 +5,7 @@ mod computing;
 mod conformance;
 mod delta;
 mod inspect;
+mod merge;
 pub(crate) mod output;
 mod progress;
 mod start;
@@ -26,7 +27,8 @@ use stethoscope_show::text::printable;
 #[command(name = "stethoscope", version, max_term_width = 100)]
 #[command(
     after_help = "A checkpoint is a directory, a .safetensors file, an *.index.json, org/name[@revision] from the \
-Hub (its local cache first), a URL (https, s3, gs, az), or one of the built-in synthetic pair, demo:base and demo:reasoner. \
+Hub (its local cache first), a URL (https, s3, gs, az), one of the built-in synthetic pair, demo:base and demo:reasoner, or \
+a recipe: a .yaml file, or \"A; take o_proj from B\". \
 Of what is elsewhere, only the bytes that are needed are read.\nTry: stethoscope delta demo:base \
 demo:reasoner\nWithout a command, a window opens: on one or two checkpoints, or on a report (.json)."
 )]
@@ -44,6 +46,10 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Which modules of B changed from A, how much and in what way.
     Delta(delta::Arguments),
+    /// Make a model out of others: take some modules from another, or follow a recipe.
+    Merge(merge::MergeArguments),
+    /// Break some modules of a model: set them to 0, draw them anew, or leave out whole layers.
+    Destroy(merge::DestroyArguments),
     /// Check that an engine of this machine computes what it should.
     #[command(hide = true)]
     Conformance(conformance::Arguments),
@@ -112,6 +118,8 @@ pub fn run() -> ExitCode {
         None => start::run(&start),
         Some(Command::Inspect(arguments)) => inspect::run(&arguments),
         Some(Command::Delta(arguments)) => delta::run(&arguments),
+        Some(Command::Merge(arguments)) => merge::merge(&arguments),
+        Some(Command::Destroy(arguments)) => merge::destroy(&arguments),
         Some(Command::Conformance(arguments)) => conformance::run(&arguments),
         Some(Command::Ceiling(arguments)) => ceiling::run(&arguments),
     };

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
@@ -17,6 +17,7 @@ use super::bus_error::Registration;
 /// the process with a message that names the file and exit code 1.
 pub struct MappedFile {
     name: String,
+    path: PathBuf,
     file: File,
     length: u64,
     mapping: Arc<Mapping>,
@@ -75,7 +76,13 @@ impl MappedFile {
         #[cfg(unix)]
         let _ = bytes.advise(memmap2::Advice::Sequential);
         let registration = Registration::new(&bytes, &name);
-        Ok(Self { name, file, length, mapping: Arc::new(Mapping { _registration: registration, bytes }) })
+        Ok(Self {
+            name,
+            path: path.to_owned(),
+            file,
+            length,
+            mapping: Arc::new(Mapping { _registration: registration, bytes }),
+        })
     }
 }
 
@@ -86,6 +93,10 @@ impl ByteSource for MappedFile {
 
     fn length(&self) -> u64 {
         self.length
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(&self.path)
     }
 
     fn read(&self, range: Range<u64>) -> ReadFuture<'_> {

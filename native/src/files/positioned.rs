@@ -3,13 +3,14 @@
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use stethoscope_core::source::{Block, ByteSource, ReadError, ReadFuture};
 
 /// A file whose blocks are buffers, filled by positioned reads. Any number of threads may read at once.
 pub struct PositionedFile {
     name: String,
+    path: PathBuf,
     file: File,
     length: u64,
 }
@@ -19,7 +20,7 @@ impl PositionedFile {
     pub fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        Ok(Self { name: path.display().to_string(), file, length })
+        Ok(Self { name: path.display().to_string(), path: path.to_owned(), file, length })
     }
 
     fn block(&self, Range { start, end }: Range<u64>) -> Result<Block, ReadError> {
@@ -50,6 +51,10 @@ impl ByteSource for PositionedFile {
 
     fn length(&self) -> u64 {
         self.length
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(&self.path)
     }
 
     fn read(&self, range: Range<u64>) -> ReadFuture<'_> {

@@ -47,6 +47,15 @@ impl Selection {
             Some(_) => Err(reader.expected("`+`, `&` or the end")),
         }
     }
+
+    /// Reads a selection that begins at byte `at` of a longer text, up to where it can go on no further; with it, the byte
+    /// where the rest begins. Errors count from the start of the whole text.
+    pub(crate) fn parse_within(text: &str, at: usize) -> Result<(Self, usize), SelectionError> {
+        let mut reader = Reader { text, at, depth: 0 };
+        reader.skip_space();
+        let selection = reader.union()?;
+        Ok((selection, reader.at))
+    }
 }
 
 impl std::str::FromStr for Selection {

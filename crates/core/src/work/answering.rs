@@ -4,7 +4,7 @@ use std::future::Future;
 
 use futures_util::future::try_join;
 
-use super::{Cancelled, Event, Request};
+use super::{Cancelled, Event, MergeRequest, Request};
 use crate::closeup::{CloseupError, closeup};
 use crate::compute::Compute;
 use crate::delta::{DeltaError, delta};
@@ -13,6 +13,8 @@ use crate::inspection::inspect;
 use crate::model::Model;
 use crate::outline::Outline;
 use crate::pairing::PairingError;
+use crate::recipe::{self, Folder, MergeReport, RecipeError, RecipeText, View};
+use crate::source::ReadError;
 
 /// Where jobs run: a machine, a browser.
 pub trait Place {
@@ -24,6 +26,26 @@ pub trait Place {
 
     /// What computes.
     fn engine(&self) -> impl Future<Output = Result<Box<dyn Compute>, Self::Error>>;
+
+    /// The recipe that a reference names; none if it is the name of a checkpoint.
+    fn recipe(&self, reference: &str) -> impl Future<Output = Result<Option<RecipeText>, Self::Error>> {
+        std::future::ready(Ok(RecipeText::of_line(reference)))
+    }
+
+    /// Refuses, before any work is done, a folder that could not be written or may not be replaced.
+    fn check_out(&self, _out: &str, _force: bool, _view: &View) -> Result<(), Self::Error> {
+        Err(WorkError::CannotWrite.into())
+    }
+
+    /// Writes the files of a model as a folder called `out`, telling how many bytes are done. The folder is whole or not there.
+    fn write(
+        &self,
+        _folder: &Folder,
+        _out: &str,
+        _observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> impl Future<Output = Result<(), Self::Error>> {
+        std::future::ready(Err(WorkError::CannotWrite.into()))
+    }
 
     /// Seconds since some moment in the past.
     fn clock(&self) -> f64;
@@ -43,15 +65,45 @@ pub enum WorkError {
     /// One tensor could not be looked into.
     #[error(transparent)]
     Closeup(#[from] CloseupError),
+    /// The recipe cannot be followed.
+    #[error(transparent)]
+    Recipe(Box<RecipeError>),
+    /// What is named is not a recipe.
+    #[error(
+        "{reference} is not a recipe: one line such as `A; take o_proj from B`, or the name of a .yaml file, was expected"
+    )]
+    NotARecipe {
+        /// The name.
+        reference: String,
+    },
+    /// Bytes could not be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Models are not written in this place.
+    #[error("models cannot be written here; the command line of the desktop program writes them")]
+    CannotWrite,
     /// Nobody listens any more.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
 }
 
+impl From<RecipeError> for WorkError {
+    fn from(error: RecipeError) -> Self {
+        Self::Recipe(Box::new(error))
+    }
+}
+
 impl WorkError {
     /// Whether what was asked was wrong, rather than what was found.
-    pub const fn is_misuse(&self) -> bool {
-        matches!(self, Self::Delta(DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. })))
+    pub fn is_misuse(&self) -> bool {
+        match self {
+            Self::Delta(error) => {
+                matches!(error, DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. }))
+            }
+            Self::Recipe(error) => error.is_misuse(),
+            Self::NotARecipe { .. } => true,
+            Self::Closeup(_) | Self::Read(_) | Self::CannotWrite | Self::Cancelled(_) => false,
+        }
     }
 }
 
@@ -67,8 +119,11 @@ pub async fn answer<P: Place>(
     let start = place.clock();
     let result = match request {
         Request::Delta(request) => {
-            let (a, b) =
-                try_join(place.open(&request.a, SideFiles::All), place.open(&request.b, SideFiles::All)).await?;
+            let (a, b) = try_join(
+                recipe::open(place, &request.a, SideFiles::All),
+                recipe::open(place, &request.b, SideFiles::All),
+            )
+            .await?;
             let mut engine = place.engine().await?;
             let mut report = delta(&a, &b, &request, &mut *engine, observe).await.map_err(WorkError::from)?;
             report.envelope.seconds = place.clock() - start;
@@ -76,7 +131,7 @@ pub async fn answer<P: Place>(
             Event::Delta(Box::new(report))
         }
         Request::Inspect(request) => {
-            let model = place.open(&request.checkpoint, SideFiles::Configuration).await?;
+            let model = recipe::open(place, &request.checkpoint, SideFiles::Configuration).await?;
             observe(Event::Outline(Box::new(Outline::of(&model)))).await.map_err(WorkError::from)?;
             let mut inspection = inspect(&model);
             inspection.oddities.extend(place.oddity(&request.checkpoint));
@@ -85,9 +140,42 @@ pub async fn answer<P: Place>(
         }
         Request::Closeup(request) => {
             let side_files = SideFiles::Configuration;
-            let (a, b) = try_join(place.open(&request.a, side_files), place.open(&request.b, side_files)).await?;
+            let (a, b) =
+                try_join(recipe::open(place, &request.a, side_files), recipe::open(place, &request.b, side_files))
+                    .await?;
             Event::Closeup(Box::new(closeup(&a, &b, &request, observe).await.map_err(WorkError::from)?))
+        }
+        Request::Merge(request) => {
+            let mut report = merge(place, &request, observe).await?;
+            report.envelope.seconds = place.clock() - start;
+            Event::Merge(Box::new(report))
         }
     };
     Ok(observe(result).await.map_err(WorkError::from)?)
+}
+
+/// Follows a recipe, and writes what comes out if it is to be written.
+async fn merge<P: Place>(
+    place: &P,
+    request: &MergeRequest,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<MergeReport, P::Error> {
+    let reference = request.recipe.as_str();
+    let text = place.recipe(reference).await?;
+    let text = text.ok_or_else(|| WorkError::NotARecipe { reference: reference.to_owned() })?;
+    let view = recipe::view(place, reference, &text, request.shard_bytes, &[]).await?;
+    if let Some(out) = &request.out {
+        place.check_out(out, request.force, &view)?;
+    }
+    let mut report = view.report().await.map_err(WorkError::from)?;
+    report.envelope.command = request.command_line();
+    if let Some(out) = &request.out {
+        observe(Event::Planned { rows: report.tensors.len() as u64, bytes: view.bytes() })
+            .await
+            .map_err(WorkError::from)?;
+        let folder = view.folder(&report, &report.envelope.command);
+        place.write(&folder, out, observe).await?;
+        report.out = Some(out.clone());
+    }
+    Ok(report)
 }

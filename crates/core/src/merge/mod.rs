@@ -1,0 +1,113 @@
+//! Merging: one tensor out of the same tensor of several models, a piece at a time.
+//!
+//! A [`Method`] says what it takes: how many models, whether a base, which [`Parameters`]. For one tensor it makes a
+//! [`Merger`]. Some mergers must look at the whole tensor before they can give a value (a threshold, an angle, a norm): as
+//! long as [`Merger::reduction`] gives an accumulator, every piece of the tensor is added to it (or to several, which are
+//! joined) and [`Merger::settle`] takes it back. Then [`Merger::map`] gives the values of any piece.
+//!
+//! ```
+//! use stethoscope_core::merge::{Method, Parameters, Piece, TensorContext};
+//!
+//! let method = Method::parse("linear")?;
+//! let weights = [0.25, 0.75].map(|weight| Parameters::from([("weight", weight)]));
+//! let tensor = TensorContext { name: "w", shape: &[2], has_base: false, seed: 0 };
+//! let mut merger = method.merger(&tensor, &Parameters::default(), &weights)?;
+//!
+//! let piece = Piece { first: 0, base: None, inputs: &[&[0.0, 4.0], &[4.0, 8.0]] };
+//! while let Some(mut reduction) = merger.reduction() {
+//!     reduction.add(&piece);
+//!     merger.settle(reduction)?;
+//! }
+//! let mut out = [0.0; 2];
+//! merger.map(&piece, &mut out);
+//! assert_eq!(out, [3.0, 7.0]);
+//! # Ok::<(), stethoscope_core::merge::MergeError>(())
+//! ```
+//!
+//! Results do not depend on how a tensor is cut into pieces, nor, beyond the rounding of f64 sums, on the order in which
+//! accumulators are joined. What a merger keeps does not grow with the tensor, but may with its rows.
+//!
+//! Methods, their parameters and defaults are those that mergekit documents, so that its recipes mean the same here. They
+//! are written from the papers that [`Method::paper`] names and from that documentation, and compared with what mergekit
+//! 0.1.5 writes (`tests/goldens/merge`).
+
+mod error;
+mod linear;
+mod method;
+mod parameters;
+
+use std::any::Any;
+
+pub use error::MergeError;
+pub use method::{Base, Method};
+pub use parameters::{Parameter, Parameters, Scope, Value};
+
+/// The tensor that is merged: what a method must know of it beside its values.
+#[derive(Clone, Copy, Debug)]
+pub struct TensorContext<'a> {
+    /// Its name in the merged model; random methods draw by it.
+    pub name: &'a str,
+    /// Its shape, the same in every input. A row is a run of the last axis.
+    pub shape: &'a [u64],
+    /// Whether every [`Piece`] will bring the base's values.
+    pub has_base: bool,
+    /// The seed of random methods.
+    pub seed: u64,
+}
+
+/// The same elements of every input, in f32, row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'a> {
+    /// The index of the first element in the tensor.
+    pub first: u64,
+    /// The base's values, where there is one.
+    pub base: Option<&'a [f32]>,
+    /// Those of the models that are merged, in the recipe's order; all as long as `base`. The base is not among them, unless
+    /// the method knows no base.
+    pub inputs: &'a [&'a [f32]],
+}
+
+/// A method, made ready for one tensor.
+pub trait Merger: Send + Sync {
+    /// A piece starts at a multiple of this many elements and has a multiple of it (or ends with the tensor): a row for
+    /// methods that rank within rows, 1 for the others.
+    fn grain(&self) -> u64 {
+        1
+    }
+
+    /// A fresh accumulator if the whole tensor must be looked at (again) before values can be given; `None` when ready.
+    fn reduction(&self) -> Option<Box<dyn Reduction>> {
+        None
+    }
+
+    /// Takes the accumulator of a pass that saw every element once.
+    ///
+    /// # Errors
+    /// [`MergeError::OtherPass`] for an accumulator that this merger did not ask for.
+    fn settle(&mut self, reduction: Box<dyn Reduction>) -> Result<(), MergeError> {
+        drop(reduction);
+        Err(MergeError::OtherPass)
+    }
+
+    /// Writes the merged values of a piece, as many as it has. Only what [`Self::reduction`] no longer asks for is known:
+    /// before that, the values mean nothing.
+    fn map(&self, piece: &Piece<'_>, out: &mut [f32]);
+}
+
+/// What a pass over a tensor gathers.
+pub trait Reduction: Send {
+    /// Adds a piece. Every element is added once, to one of the accumulators of a pass.
+    fn add(&mut self, piece: &Piece<'_>);
+
+    /// Adds what another accumulator of the same pass gathered.
+    ///
+    /// # Errors
+    /// [`MergeError::OtherPass`] for an accumulator of another pass.
+    fn join(&mut self, other: Box<dyn Reduction>) -> Result<(), MergeError>;
+
+    /// The accumulator itself, for the merger that made it.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>;
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,459 @@
+//! The result while the steps of a recipe are followed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::encode::can_encode;
+use super::explain::{Finding, What};
+use super::tensor::{Layer, MadeTensor, Origin};
+use super::{How, RecipeError, Step};
+use crate::anatomy::{Anatomy, Part, Site};
+use crate::checkpoint::{Storage, Tensor};
+use crate::config::ModelConfig;
+use crate::model::Model;
+use crate::pairing::counterparts;
+use crate::random::Stream;
+use crate::region::Region;
+use crate::selection::{SelectableTensor, Selected, SelectedSite, Selection};
+
+/// The standard deviation of [`How::Reinit`], as the paper has it and as transformers are initialised.
+const DEVIATION: f32 = 0.02;
+
+/// What the draws of [`How::Reinit`] are for, among all draws of one seed and tensor.
+const REINITIALISED: u32 = 0;
+
+/// The tensors as they are so far.
+pub(super) struct Draft {
+    /// What the recipe calls the models.
+    references: Vec<String>,
+    pub models: Vec<Arc<Model>>,
+    pub anatomy: Arc<Anatomy>,
+    /// `config.json` as it is so far.
+    pub config: Option<serde_json::Value>,
+    pub tensors: Vec<DraftTensor>,
+    pub unmatched: Vec<Finding>,
+    pub findings: Vec<String>,
+}
+
+/// One logical tensor.
+pub(super) struct DraftTensor {
+    pub name: String,
+    pub shape: Vec<u64>,
+    pub sites: Vec<Site>,
+    /// The model and the tensor in it that say how it is stored.
+    form: (usize, usize),
+    /// The array of its values, and where it is stored with scales, that of these.
+    pub arrays: Vec<MadeTensor>,
+    /// What was done to it, in order.
+    pub deeds: Vec<Deed>,
+}
+
+/// Something that was done to some elements of a tensor.
+pub(super) struct Deed {
+    pub what: What,
+    /// Where they come from.
+    pub from: Option<usize>,
+    pub elements: u64,
+}
+
+impl Draft {
+    /// The base as it is: the first of the models.
+    pub fn new(references: Vec<String>, models: Vec<Arc<Model>>) -> Self {
+        let base = models[0].clone();
+        let tensors = base.checkpoint.tensors.iter().zip(&base.sites).enumerate();
+        let tensors = tensors.map(|(index, (tensor, sites))| DraftTensor {
+            name: tensor.name.clone(),
+            shape: tensor.shape.clone(),
+            sites: sites.clone(),
+            form: (0, index),
+            arrays: arrays(0, &base, tensor),
+            deeds: Vec::new(),
+        });
+        Self {
+            tensors: tensors.collect(),
+            anatomy: base.anatomy.clone(),
+            config: base.checkpoint.config.clone(),
+            unmatched: Vec::new(),
+            findings: Vec::new(),
+            references,
+            models,
+        }
+    }
+
+    /// Follows one step, the `number`th, counted from 1.
+    pub fn follow(&mut self, number: usize, step: &Step) -> Result<(), RecipeError> {
+        let text = step.to_string();
+        let select = match step {
+            Step::Take { select, .. } | Step::Destroy { select, .. } => select,
+        };
+        let selected = self.resolve(select).map_err(|source| RecipeError::Selection {
+            step: number,
+            text: text.clone(),
+            reference: self.models[0].checkpoint.reference.clone(),
+            source,
+        })?;
+        for note in &selected.notes {
+            self.find(note.clone());
+        }
+        match step {
+            Step::Take { from, .. } => self.take(&text, from, select, selected.sites),
+            Step::Destroy { how: How::Remove, .. } => self.remove(&text, &selected.sites),
+            Step::Destroy { how: How::Zero, .. } => self.destroy(&text, selected.sites, None),
+            Step::Destroy { how: How::Reinit, seed, .. } => self.destroy(&text, selected.sites, Some(*seed)),
+        }
+    }
+
+    pub fn model_config(&self) -> Option<ModelConfig> {
+        ModelConfig::from_json("config.json", self.config.clone()?).ok()
+    }
+
+    fn selectable(&self) -> Vec<SelectableTensor<'_>> {
+        let tensors = self.tensors.iter();
+        tensors
+            .map(|tensor| SelectableTensor { name: &tensor.name, shape: &tensor.shape, sites: &tensor.sites })
+            .collect()
+    }
+
+    fn resolve(&self, selection: &Selection) -> Result<Selected, crate::selection::ResolveError> {
+        selection.resolve(&self.selectable(), &self.anatomy, self.model_config().as_ref())
+    }
+
+    /// Tells something once.
+    pub fn find(&mut self, finding: String) {
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
+    }
+
+    fn take(
+        &mut self,
+        text: &str,
+        from: &str,
+        select: &Selection,
+        sites: Vec<SelectedSite>,
+    ) -> Result<(), RecipeError> {
+        let number = self.references.iter().position(|reference| reference == from).unwrap_or(0);
+        let donor = self.models[number].clone();
+        check_family(&self.models[0], &donor)?;
+        let found = counterparts(&self.selectable(), &donor.selectable());
+        let there = select.resolve(&donor.selectable(), &donor.anatomy, donor.config.as_ref()).ok();
+        let divided = by_tensor(there.map_or_else(Vec::new, |there| there.sites));
+        let mut misfits = Vec::new();
+        let mut taken = 0;
+        for (index, sites) in by_tensor(sites) {
+            let counterpart = found[index].or_else(|| self.tied_head(index, &donor));
+            let Some(counterpart) = counterpart else {
+                let why = format!("{} has none of that name or place: it stays as it is", donor.checkpoint.reference);
+                self.unmatched.push(Finding { tensor: self.tensors[index].name.clone(), why });
+                continue;
+            };
+            let other = &donor.checkpoint.tensors[counterpart];
+            if other.shape != self.tensors[index].shape {
+                misfits.push((index, counterpart));
+                continue;
+            }
+            let region = region_of(&self.tensors[index].shape, &sites);
+            let divided = divided.get(&counterpart).map(|sites| region_of(&other.shape, sites));
+            if !region.is_whole() && divided.is_some_and(|divided| divided != region) {
+                return Err(RecipeError::Divided {
+                    text: text.to_owned(),
+                    tensor: other.name.clone(),
+                    base: self.models[0].checkpoint.reference.clone(),
+                    donor: from.to_owned(),
+                });
+            }
+            self.tensors[index].take(text, &self.models, number, counterpart, region)?;
+            taken += 1;
+        }
+        if let Some(error) = self.misfit(text, &donor, &misfits) {
+            return Err(error);
+        }
+        self.note_left_behind(select, &donor, &found);
+        if taken == 0 {
+            let detail = format!("{from} has none of the {} selected tensors", self.unmatched.len());
+            return Err(RecipeError::NothingTaken { text: text.to_owned(), detail });
+        }
+        Ok(())
+    }
+
+    /// The embedding of a donor that serves it as the head, where a head is wanted.
+    fn tied_head(&mut self, index: usize, donor: &Model) -> Option<usize> {
+        let is = |sites: &[Site], role: &str| {
+            !sites.is_empty() && sites.iter().all(|site| site.role.name() == role && site.part == Part::Weight)
+        };
+        let is_tied = donor.config.as_ref().and_then(|config| config.tie_word_embeddings).unwrap_or(true);
+        if !is(&self.tensors[index].sites, "head") || !is_tied {
+            return None;
+        }
+        let embedding = donor.sites.iter().position(|sites| is(sites, "embed"))?;
+        let name = &self.tensors[index].name;
+        let reference = &donor.checkpoint.reference;
+        self.find(format!("{reference} ties its head to its embedding, which is what {name} becomes"));
+        Some(embedding)
+    }
+
+    /// Tells which selected tensors of the donor have no place here.
+    fn note_left_behind(&mut self, select: &Selection, donor: &Model, found: &[Option<usize>]) {
+        let Ok(there) = select.resolve(&donor.selectable(), &donor.anatomy, donor.config.as_ref()) else { return };
+        for index in by_tensor(there.sites).into_keys().filter(|index| !found.contains(&Some(*index))) {
+            let why = format!("only {} has it: it is left behind", donor.checkpoint.reference);
+            self.unmatched.push(Finding { tensor: donor.checkpoint.tensors[index].name.clone(), why });
+        }
+    }
+
+    fn misfit(&self, text: &str, donor: &Model, misfits: &[(usize, usize)]) -> Option<RecipeError> {
+        let &(index, counterpart) = misfits.first()?;
+        let tensor = &self.tensors[index];
+        Some(RecipeError::Shape {
+            text: text.to_owned(),
+            tensor: tensor.name.clone(),
+            base: tensor.shape.clone(),
+            base_reference: self.models[0].checkpoint.reference.clone(),
+            donor: donor.checkpoint.tensors[counterpart].shape.clone(),
+            donor_reference: donor.checkpoint.reference.clone(),
+            more: misfits.len() - 1,
+            is_vocabulary: tensor.sites.iter().all(|site| ["embed", "head"].contains(&site.role.name())),
+        })
+    }
+
+    /// Zeros, or draws from a seed.
+    fn destroy(&mut self, text: &str, sites: Vec<SelectedSite>, seed: Option<u64>) -> Result<(), RecipeError> {
+        for (index, sites) in by_tensor(sites) {
+            let region = region_of(&self.tensors[index].shape, &sites);
+            let tensor = &mut self.tensors[index];
+            match seed {
+                None => tensor.zero(text, &self.models, region)?,
+                Some(seed) => tensor.reinitialise(text, &self.models, region, seed)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl DraftTensor {
+    fn storage<'m>(&self, models: &'m [Arc<Model>]) -> &'m Storage {
+        &models[self.form.0].checkpoint.tensors[self.form.1].storage
+    }
+
+    fn take(
+        &mut self,
+        text: &str,
+        models: &[Arc<Model>],
+        model: usize,
+        tensor: usize,
+        region: Region,
+    ) -> Result<(), RecipeError> {
+        let other = &models[model].checkpoint.tensors[tensor];
+        let own = self.storage(models);
+        let refused = |why| RecipeError::Format {
+            text: text.to_owned(),
+            tensor: self.name.clone(),
+            base: own.format_name().to_owned(),
+            donor: other.storage.format_name().to_owned(),
+            why,
+        };
+        let elements = region.elements();
+        match (own, &other.storage) {
+            (Storage::Plain { dtype, .. }, Storage::Plain { dtype: theirs, at }) if dtype == theirs => {
+                self.arrays[0].cover(Layer { region, origin: Origin::Stored { model, at: at.clone() } });
+            }
+            (Storage::Plain { dtype, .. }, theirs) => {
+                if !can_encode(*dtype) || !theirs.dtype().is_none_or(crate::dtype::Dtype::is_float) {
+                    return Err(refused("only floating-point numbers are brought from one format to another"));
+                }
+                self.arrays[0].cover(Layer { region, origin: Origin::Values { model, tensor } });
+            }
+            (own, theirs) if is_alike(own, theirs) && region.is_whole() => {
+                let (name, stored) = (self.arrays[0].name.clone(), arrays(model, &models[model], other));
+                self.form = (model, tensor);
+                for (array, stored) in self.arrays.iter_mut().zip(stored) {
+                    *array = MadeTensor { name: std::mem::take(&mut array.name), ..stored };
+                }
+                debug_assert_eq!(name, self.arrays[0].name);
+            }
+            (own, theirs) if is_alike(own, theirs) => {
+                return Err(refused("values would be mixed under one scale, so select all of it"));
+            }
+            _ => return Err(refused("values are not quantised here, so take the other model as the base")),
+        }
+        self.note(Deed { what: What::Taken, from: Some(model), elements }, elements);
+        Ok(())
+    }
+
+    fn zero(&mut self, text: &str, models: &[Arc<Model>], region: Region) -> Result<(), RecipeError> {
+        let storage = self.storage(models);
+        let elements = region.elements();
+        let refused = |why| RecipeError::Undestroyable {
+            text: text.to_owned(),
+            tensor: self.name.clone(),
+            format: storage.format_name().to_owned(),
+            why,
+        };
+        let region = match storage {
+            Storage::Plain { dtype: crate::dtype::Dtype::F8_E8M0, .. } => {
+                return Err(refused("which has no zero"));
+            }
+            Storage::Mxfp4 { .. } if !region.is_whole() => {
+                return Err(refused("two values share a byte, so select all of it"));
+            }
+            Storage::Mxfp4 { .. } => Region::whole(&self.arrays[0].shape),
+            _ => region,
+        };
+        self.arrays[0].cover(Layer { region, origin: Origin::Zero });
+        self.note(Deed { what: What::Zeroed, from: None, elements }, elements);
+        Ok(())
+    }
+
+    fn reinitialise(
+        &mut self,
+        text: &str,
+        models: &[Arc<Model>],
+        region: Region,
+        seed: u64,
+    ) -> Result<(), RecipeError> {
+        let storage = self.storage(models);
+        let elements = region.elements();
+        if !matches!(storage, Storage::Plain { dtype, .. } if can_encode(*dtype)) {
+            return Err(RecipeError::Undestroyable {
+                text: text.to_owned(),
+                tensor: self.name.clone(),
+                format: storage.format_name().to_owned(),
+                why: "random numbers are written as F16, BF16, F32 or F64, so use a model that is stored so, or `zero`",
+            });
+        }
+        let stream = Stream::new(seed, &self.name, REINITIALISED);
+        self.arrays[0].cover(Layer { region, origin: Origin::Random { stream, deviation: DEVIATION } });
+        self.note(Deed { what: What::Reinitialised, from: None, elements }, elements);
+        Ok(())
+    }
+
+    fn note(&mut self, deed: Deed, elements: u64) {
+        if elements == self.shape.iter().product::<u64>() {
+            self.deeds.clear();
+        }
+        self.deeds.push(deed);
+    }
+}
+
+/// Whether two tensors are quantised in the same way, so that one can stand for the other with its scales.
+fn is_alike(a: &Storage, b: &Storage) -> bool {
+    match (a, b) {
+        (Storage::Mxfp4 { .. }, Storage::Mxfp4 { .. }) => true,
+        (
+            Storage::BlockScaled { dtype, scale_dtype, block, .. },
+            Storage::BlockScaled { dtype: values, scale_dtype: scales, block: blocks, .. },
+        ) => (dtype, scale_dtype, block) == (values, scales, blocks),
+        _ => false,
+    }
+}
+
+/// The stored arrays of a model's tensor, as they are: its values, and its scales if it has some.
+fn arrays(model: usize, of: &Model, tensor: &Tensor) -> Vec<MadeTensor> {
+    let locations = [Some(tensor.storage.values()), tensor.storage.scales()];
+    let arrays = locations.into_iter().flatten().filter_map(|at| {
+        let stored = &of.checkpoint.headers[at.shard].tensors;
+        // Several arrays without elements may lie at one place; the name tells them apart.
+        let mut here = stored.iter().filter(|array| array.bytes == at.bytes);
+        let array = here.clone().find(|array| array.name == tensor.name).or_else(|| {
+            here.find(|array| array.name.strip_prefix(&tensor.name).is_some_and(|rest| rest.starts_with('_')))
+        })?;
+        let layer = Layer { region: Region::whole(&array.shape), origin: Origin::Stored { model, at: at.clone() } };
+        Some(MadeTensor {
+            name: array.name.clone(),
+            dtype: array.dtype,
+            shape: array.shape.clone(),
+            layers: vec![layer],
+        })
+    });
+    arrays.collect()
+}
+
+fn by_tensor(sites: Vec<SelectedSite>) -> BTreeMap<usize, Vec<SelectedSite>> {
+    let mut tensors: BTreeMap<usize, Vec<SelectedSite>> = BTreeMap::new();
+    for site in sites {
+        tensors.entry(site.tensor).or_default().push(site);
+    }
+    tensors
+}
+
+/// All elements of one tensor that were selected.
+fn region_of(shape: &[u64], sites: &[SelectedSite]) -> Region {
+    let region = Region::new(shape, sites.iter().flat_map(|site| site.region.boxes().iter().cloned()).collect());
+    // Every site of a fused tensor.
+    if region.elements() == shape.iter().product::<u64>() { Region::whole(shape) } else { region }
+}
+
+fn check_family(base: &Model, donor: &Model) -> Result<(), RecipeError> {
+    if base.anatomy.name() == donor.anatomy.name() {
+        return Ok(());
+    }
+    Err(RecipeError::Family {
+        base: base.checkpoint.reference.clone(),
+        base_family: base.family().to_owned(),
+        donor: donor.checkpoint.reference.clone(),
+        donor_family: donor.family().to_owned(),
+    })
+}
+
+/// Removing layers.
+impl Draft {
+    fn remove(&mut self, text: &str, sites: &[SelectedSite]) -> Result<(), RecipeError> {
+        let mut all: BTreeMap<Option<u32>, u64> = BTreeMap::new();
+        let whole = |shape: &[u64], site: &Site| Region::new(shape, vec![site.slice.clone()]).elements();
+        for tensor in &self.tensors {
+            for site in &tensor.sites {
+                *all.entry(site.layer).or_default() += whole(&tensor.shape, site);
+            }
+        }
+        let mut selected: BTreeMap<Option<u32>, u64> = BTreeMap::new();
+        for site in sites {
+            *selected.entry(site.site.layer).or_default() += site.region.elements();
+        }
+        let mut removed = Vec::new();
+        for (layer, elements) in selected {
+            let Some(layer) = layer else {
+                let found = "modules outside of the layers".to_owned();
+                return Err(RecipeError::PartOfLayer { text: text.to_owned(), found });
+            };
+            if all.get(&Some(layer)) != Some(&elements) {
+                let found = format!("only some modules of layer {layer}");
+                return Err(RecipeError::PartOfLayer { text: text.to_owned(), found });
+            }
+            removed.push(layer);
+        }
+        let last = all.keys().flatten().max().copied().unwrap_or(0);
+        let kept: Vec<u32> = (0..=last).filter(|layer| !removed.contains(layer)).collect();
+        if kept.is_empty() {
+            return Err(RecipeError::NoLayerLeft { text: text.to_owned() });
+        }
+        self.keep_layers(text, &kept)
+    }
+
+    fn keep_layers(&mut self, text: &str, kept: &[u32]) -> Result<(), RecipeError> {
+        if let Some(config) = &mut self.config {
+            let notes = super::layers::keep(config, kept).map_err(|(key, why)| RecipeError::Layers {
+                text: text.to_owned(),
+                key,
+                why,
+            })?;
+            for note in notes {
+                self.find(note);
+            }
+        } else {
+            self.find("there is no config.json to say how many layers are left".to_owned());
+        }
+        let new: HashMap<u32, u32> = (0..).zip(kept).map(|(new, old)| (*old, new)).collect();
+        self.tensors.retain(|tensor| tensor.sites.iter().all(|site| site.layer.is_none_or(|l| new.contains_key(&l))));
+        let config = self.model_config();
+        for tensor in &mut self.tensors {
+            let Some(old) = tensor.sites.first().and_then(|site| site.layer) else { continue };
+            let Some(new) = new.get(&old).filter(|new| **new != old) else { continue };
+            tensor.name = super::layers::renumbered(&tensor.name, old, *new);
+            for array in &mut tensor.arrays {
+                array.name = super::layers::renumbered(&array.name, old, *new);
+            }
+            tensor.sites = self.anatomy.sites(&tensor.name, &tensor.shape, config.as_ref()).sites;
+        }
+        Ok(())
+    }
+}

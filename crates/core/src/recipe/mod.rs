@@ -1,0 +1,156 @@
+//! A model made out of others, as a recipe: which modules are taken from where, and which are destroyed.
+//!
+//! A [`Recipe`] is read from one line ([`Recipe::parse_inline`]: `A; take o_proj from B; destroy zero k_proj & layers 5..30`)
+//! or from YAML ([`Recipe::parse_yaml`]). Together with the models that it names it is a [`View`]: the tensors that come out,
+//! each made only when its bytes are asked for. A view's [`files`](View::files) can be read like any other checkpoint's, so
+//! everything that listens to a checkpoint listens to a recipe as well; a [`Folder`] is the same bytes laid
+//! out to be written.
+
+mod card;
+mod draft;
+mod encode;
+mod error;
+mod explain;
+mod folder;
+mod inline;
+mod layers;
+mod open;
+mod steps;
+mod tensor;
+mod view;
+mod yaml;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::selection::Selection;
+
+pub use error::RecipeError;
+pub use explain::{Finding, MergeReport, OutputFile, OutputPart, OutputTensor, What};
+pub use folder::{Folder, FolderShard, Part, SHARD_BYTES};
+pub(crate) use open::view;
+pub use open::{LONGEST_RECIPE, RecipeText, open};
+pub use view::View;
+
+/// What makes a model out of others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recipe {
+    /// A base, and what is done to it, in order.
+    Steps(Steps),
+}
+
+/// A base, and what is done to it, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Steps {
+    /// The base, as a person names a checkpoint.
+    pub base: String,
+    /// What is done to it.
+    pub steps: Vec<Step>,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Some modules are replaced by those of another model.
+    Take {
+        /// The donor, as a person names a checkpoint.
+        from: String,
+        /// Which modules, in the selection language, read against the model as it is before this step.
+        #[serde(with = "as_text")]
+        select: Selection,
+    },
+    /// Some modules are broken.
+    Destroy {
+        /// How.
+        how: How,
+        /// Which modules.
+        #[serde(with = "as_text")]
+        select: Selection,
+        /// Of the numbers drawn by [`How::Reinit`].
+        seed: u64,
+    },
+}
+
+/// How modules are broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    /// Every parameter becomes 0.
+    Zero,
+    /// Every parameter is drawn anew from N(0, 0.02²), the standard deviation that transformers are initialised with; the
+    /// draw belongs to the seed, the tensor's name and the element ([`crate::random`]).
+    Reinit,
+    /// Whole layers are left out, and those behind them move up.
+    Remove,
+}
+
+impl How {
+    /// Every way, in the order in which they are told.
+    pub const ALL: [Self; 3] = [Self::Zero, Self::Reinit, Self::Remove];
+
+    /// Its word in a recipe.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Zero => "zero",
+            Self::Reinit => "reinit",
+            Self::Remove => "remove",
+        }
+    }
+
+    /// The way that a word names.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|how| how.name() == name)
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Recipe {
+    /// The checkpoints that it is made of, each once, in the order in which they are first named; the base is the first.
+    pub fn references(&self) -> Vec<&str> {
+        let Self::Steps(Steps { base, steps }) = self;
+        let mut references = vec![base.as_str()];
+        for step in steps {
+            if let Step::Take { from, .. } = step
+                && !references.contains(&from.as_str())
+            {
+                references.push(from);
+            }
+        }
+        references
+    }
+
+    /// The seed that its random numbers are drawn from, where it draws any; of several, the first.
+    pub fn seed(&self) -> Option<u64> {
+        let Self::Steps(Steps { steps, .. }) = self;
+        steps.iter().find_map(|step| match step {
+            Step::Destroy { how: How::Reinit, seed, .. } => Some(*seed),
+            _ => None,
+        })
+    }
+}
+
+/// Selections as their text.
+mod as_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::selection::Selection;
+
+    pub fn serialize<S: Serializer>(selection: &Selection, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(selection)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Selection, D::Error> {
+        Selection::parse(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

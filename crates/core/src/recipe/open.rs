@@ -1,0 +1,93 @@
+//! Opening what a person names, be it a checkpoint or a recipe of checkpoints.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{Recipe, RecipeError, SHARD_BYTES, View};
+use crate::folder::SideFiles;
+use crate::model::Model;
+use crate::work::{Place, WorkError};
+
+/// How deep recipes may be made of recipes.
+const DEEPEST: usize = 8;
+
+/// Recipes longer than this are refused: people write them.
+pub const LONGEST_RECIPE: u64 = 1 << 20;
+
+/// A recipe that a reference leads to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecipeText {
+    /// The reference is itself one, of one line.
+    Inline,
+    /// The file that it names holds one, in YAML.
+    Yaml(String),
+}
+
+impl RecipeText {
+    /// The recipe of a reference with a `;`; none for other references.
+    pub fn of_line(reference: &str) -> Option<Self> {
+        super::inline::is_inline(reference).then_some(Self::Inline)
+    }
+
+    /// Reads the recipe of `reference`.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn parse(&self, reference: &str) -> Result<Recipe, RecipeError> {
+        match self {
+            Self::Inline => Recipe::parse_inline(reference),
+            Self::Yaml(text) => Recipe::parse_yaml(reference, text),
+        }
+    }
+}
+
+/// Opens a checkpoint, or follows a recipe, in some place.
+///
+/// # Errors
+/// The place's own, and those of recipes.
+pub async fn open<P: Place>(place: &P, reference: &str, side_files: SideFiles) -> Result<Model, P::Error> {
+    open_within(place, reference, side_files, &[]).await
+}
+
+/// Follows the recipe of `reference`, which is called `text`; shards hold up to `shard_bytes`.
+pub(crate) async fn view<P: Place>(
+    place: &P,
+    reference: &str,
+    text: &RecipeText,
+    shard_bytes: u64,
+    within: &[String],
+) -> Result<View, P::Error> {
+    let chain: Vec<String> = within.iter().cloned().chain([reference.to_owned()]).collect();
+    if within.iter().any(|outer| outer == reference) {
+        return Err(WorkError::from(RecipeError::Cycle { chain }).into());
+    }
+    if within.len() >= DEEPEST {
+        let error = RecipeError::TooDeep { reference: reference.to_owned(), most: DEEPEST };
+        return Err(WorkError::from(error).into());
+    }
+    let recipe = text.parse(reference).map_err(WorkError::from)?;
+    let mut models = Vec::new();
+    for named in recipe.references() {
+        models.push(Arc::new(open_within(place, named, SideFiles::All, &chain).await?));
+    }
+    Ok(View::new(recipe, reference, models, shard_bytes).map_err(WorkError::from)?)
+}
+
+/// In a box, since a recipe may lead to another.
+fn open_within<'p, P: Place>(
+    place: &'p P,
+    reference: &'p str,
+    side_files: SideFiles,
+    within: &'p [String],
+) -> Pin<Box<dyn Future<Output = Result<Model, P::Error>> + 'p>> {
+    Box::pin(async move {
+        match place.recipe(reference).await? {
+            None => place.open(reference, side_files).await,
+            Some(text) => {
+                let view = view(place, reference, &text, SHARD_BYTES, within).await?;
+                Ok(view.model(reference).await.map_err(WorkError::from)?)
+            }
+        }
+    })
+}

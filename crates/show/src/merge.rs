@@ -1,0 +1,169 @@
+//! What a recipe does, or did: what every tensor of the result is made of, in as few lines as there are ways.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use stethoscope_core::recipe::{MergeReport, OutputPart, OutputTensor, What};
+
+use super::numbers::{bytes, duration, grouped, parameters, plural, share};
+use super::text::{Sheet, Style, printable, shorten};
+
+/// Unmatched tensors that are listed one by one.
+const UNMATCHED_SHOWN: usize = 5;
+
+/// A report as text of at most `width` columns a line, with ANSI colours if `color`.
+pub fn table(report: &MergeReport, width: usize, color: bool) -> String {
+    let mut sheet = Sheet::new(width.max(1), color);
+    for line in report.recipe.lines() {
+        sheet.paragraph(Style::Strong, &printable(line), 0, 2);
+    }
+    sheet.paragraph(Style::Plain, &facts(report), 0, 0);
+    for source in &report.sources {
+        let name = shorten(&printable(&source.reference), sheet.width().saturating_sub(24).max(8));
+        let fingerprint: String = source.fingerprint.chars().take(12).collect();
+        sheet.line(&[(Style::Faint, &format!("{name}: fingerprint {fingerprint}…"))]);
+    }
+    sheet.gap();
+    groups(report, &mut sheet);
+    unmatched(report, &mut sheet);
+    if !report.findings.is_empty() {
+        sheet.gap();
+    }
+    for finding in &report.findings {
+        sheet.paragraph(Style::Warning, &format!("note: {}", printable(finding)), 0, 2);
+    }
+    for warning in &report.envelope.warnings {
+        sheet.paragraph(Style::Warning, &format!("warning: {}", printable(warning)), 0, 2);
+    }
+    sheet.gap();
+    sheet.paragraph(Style::Faint, &ending(report), 0, 2);
+    sheet.finish()
+}
+
+/// The line that says the most.
+fn facts(report: &MergeReport) -> String {
+    let files = report.files.len() as u64;
+    let total = report.files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
+    format!(
+        "{} layer{} · {} parameters · {} in {} file{}",
+        report.layers,
+        plural(report.layers.into()),
+        parameters(report.parameters),
+        bytes(total),
+        grouped(files),
+        plural(files)
+    )
+}
+
+fn ending(report: &MergeReport) -> String {
+    let seed =
+        report.envelope.seed.map_or_else(String::new, |seed| format!(" Random numbers are those of seed {seed}."));
+    match &report.out {
+        None => format!("Nothing was written.{seed} ({})", report.envelope.tool),
+        Some(out) => {
+            let time = duration(report.envelope.seconds);
+            format!("Written to {} in {time}.{seed} ({})", printable(out), report.envelope.tool)
+        }
+    }
+}
+
+/// What tensors that are made in the same way have in common.
+#[derive(Default)]
+struct Group<'r> {
+    tensors: Vec<&'r OutputTensor>,
+    bytes: u64,
+}
+
+/// A paragraph for each way in which tensors are made, in the order of the ways.
+fn groups(report: &MergeReport, sheet: &mut Sheet) {
+    let mut groups: BTreeMap<(Vec<What>, String), Group<'_>> = BTreeMap::new();
+    for tensor in &report.tensors {
+        let ways = tensor.parts.iter().map(|part| part.what).collect();
+        let group = groups.entry((ways, made(tensor))).or_default();
+        group.tensors.push(tensor);
+        group.bytes = group.bytes.saturating_add(tensor.bytes);
+    }
+    let total = groups.values().fold(0_u64, |sum, group| sum.saturating_add(group.bytes));
+    for ((_, made), group) in &groups {
+        let count = group.tensors.len() as u64;
+        let size = format!(
+            "{} tensor{}, {} ({})",
+            grouped(count),
+            plural(count),
+            bytes(group.bytes),
+            share(group.bytes, total)
+        );
+        sheet.paragraph(Style::Strong, &format!("{made}: {size}"), 0, 2);
+        sheet.paragraph(Style::Plain, &modules(&group.tensors), 2, 2);
+    }
+}
+
+/// How a tensor is made, in words: `taken from B`, or for one of several parts with their shares.
+fn made(tensor: &OutputTensor) -> String {
+    let elements = tensor.shape.iter().product();
+    let words = |part: &OutputPart| {
+        let from = part.from.as_ref().map(|from| printable(from)).unwrap_or_default();
+        match part.what {
+            What::Kept => format!("kept of {from}"),
+            What::Taken => format!("taken from {from}"),
+            What::Zeroed => "set to 0".to_owned(),
+            What::Reinitialised => "drawn anew".to_owned(),
+        }
+    };
+    match tensor.parts.as_slice() {
+        [only] => words(only),
+        several => {
+            let part = |part: &OutputPart| format!("{} {}", share(part.elements, elements), words(part));
+            format!("mixed, {}", several.iter().map(part).collect::<Vec<_>>().join(" and "))
+        }
+    }
+}
+
+/// `o_proj in layers 0..12, embed`: the modules of some tensors.
+fn modules(tensors: &[&OutputTensor]) -> String {
+    let mut layers: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+    for tensor in tensors {
+        let roles: Vec<String> = tensor.roles.iter().map(|role| printable(role.name())).collect();
+        layers.entry(roles.join("+")).or_default().extend(tensor.layer);
+    }
+    let mut by_layers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (roles, layers) in layers {
+        by_layers.entry(ranges(&layers)).or_default().push(roles);
+    }
+    let text = |(layers, roles): (String, Vec<String>)| match layers.as_str() {
+        "" => roles.join(", "),
+        layers => format!("{} in layers {layers}", roles.join(", ")),
+    };
+    by_layers.into_iter().map(text).collect::<Vec<_>>().join("; ")
+}
+
+/// `0..4, 7`: numbers as the selection language writes them.
+fn ranges(numbers: &BTreeSet<u32>) -> String {
+    let mut ranges: Vec<std::ops::Range<u32>> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some(range) if range.end == number => range.end = number.saturating_add(1),
+            _ => ranges.push(number..number.saturating_add(1)),
+        }
+    }
+    let text = |range: &std::ops::Range<u32>| match range.len() {
+        1 => range.start.to_string(),
+        _ => format!("{}..{}", range.start, range.end),
+    };
+    ranges.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+fn unmatched(report: &MergeReport, sheet: &mut Sheet) {
+    if report.unmatched.is_empty() {
+        return;
+    }
+    sheet.gap();
+    sheet.line(&[(Style::Strong, &format!("Not matched: {}", grouped(report.unmatched.len() as u64)))]);
+    for finding in report.unmatched.iter().take(UNMATCHED_SHOWN) {
+        let text = format!("{}: {}", printable(&finding.tensor), printable(&finding.why));
+        sheet.paragraph(Style::Warning, &text, 2, 4);
+    }
+    let hidden = report.unmatched.len().saturating_sub(UNMATCHED_SHOWN) as u64;
+    if hidden > 0 {
+        sheet.paragraph(Style::Faint, &format!("and {} more", grouped(hidden)), 2, 4);
+    }
+}
