@@ -101,3 +101,59 @@ pub fn bytes_to_read(row: &TensorDelta) -> u64 {
     let bits = bits(&row.dtype_a).saturating_add(bits(&row.dtype_b));
     (row.numbers.elements / 8).saturating_mul(bits)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use super::*;
+
+    /// A job that has these things to say, and tells when it is dropped.
+    struct Told(Vec<Poll>, Rc<Cell<bool>>);
+
+    impl Job for Told {
+        fn poll(&mut self) -> Poll {
+            self.0.pop().unwrap_or(Poll::Waiting)
+        }
+    }
+
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.1.set(true);
+        }
+    }
+
+    fn request(tensor: &str) -> CloseupRequest {
+        CloseupRequest { a: "A".into(), b: "B".into(), tensor: tensor.into(), slice: Vec::new() }
+    }
+
+    fn running(says: Vec<Poll>) -> (Looking, Rc<Cell<bool>>) {
+        let is_dropped = Rc::new(Cell::new(false));
+        let job: Box<dyn Job> = Box::new(Told(says, Rc::clone(&is_dropped)));
+        let content = Content::Running { job, progress: Progress::default(), found: None };
+        (Looking { request: Some(request("one")), content }, is_dropped)
+    }
+
+    #[test]
+    fn a_job_for_a_tensor_that_is_no_longer_chosen_is_dropped() {
+        let (mut looking, is_dropped) = running(Vec::new());
+        looking.drain(&mut Notices::default());
+        looking.turn_to(Some(request("one")));
+        assert!(looking.is_running() && !is_dropped.get(), "the same one goes on");
+        looking.turn_to(Some(request("other")));
+        assert!(is_dropped.get() && looking.is_possible() && !looking.is_running());
+    }
+
+    #[test]
+    fn why_a_tensor_could_not_be_looked_into_is_kept() {
+        for (end, words) in [(Err("it shrank".to_owned()), "it shrank"), (Ok(()), "without a result")] {
+            let is_error = end.is_err();
+            let (mut looking, _) = running(vec![Poll::Ended(end)]);
+            let mut notices = Notices::default();
+            looking.drain(&mut notices);
+            assert!(matches!(&looking.content, Content::Failed(error) if error.contains(words)));
+            assert_eq!(notices.grave(), usize::from(is_error));
+        }
+    }
+}

@@ -11,7 +11,7 @@ use egui_kittest::kittest::Queryable as _;
 use crate::App;
 use crate::chosen::{Chosen, ModuleKey};
 use crate::notices::Gravity;
-use crate::panels::selector;
+use crate::panels::{Panel, selector};
 use crate::platform::{Opening, Side};
 use crate::specimens::{Seen, Specimen};
 use crate::table::Column;
@@ -585,5 +585,38 @@ fn a_recipe_can_be_looked_at() {
             window.click("Zero");
             window.harness.run();
         });
+/// Whether a picture looks like the one that is kept under this name, for which small differences of adapters do not count.
+/// With the environment's `STETHOSCOPE_KEEP_PICTURES`, keeps it instead: to be looked at before it is committed.
+fn assert_looks_like(name: &str, png: &[u8]) {
+    /// How far a channel may be off, and how many pixels may be off further.
+    const TOLERANCE: u8 = 24;
+    const SHARE: usize = 200;
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pictures").join(name);
+    if std::env::var_os("STETHOSCOPE_KEEP_PICTURES").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, png).unwrap();
+    }
+    std::fs::write(pictures_folder().join(name), png).unwrap();
+    let read = |bytes: &[u8]| image::load_from_memory(bytes).unwrap().into_rgb8();
+    let (found, kept) = (read(png), read(&std::fs::read(&path).unwrap()));
+    assert_eq!(found.dimensions(), kept.dimensions(), "{name}");
+    let is_off = |(one, other): &(&u8, &u8)| one.abs_diff(**other) > TOLERANCE;
+    let off = found.as_raw().iter().zip(kept.as_raw()).filter(is_off).count();
+    assert!(off * SHARE < kept.as_raw().len(), "{name}: {off} of {} channels differ", kept.as_raw().len());
+}
+
+#[test]
+fn plots_look_as_they_did() {
+    let mut window = Window::plain().with_demo();
+    choose(&mut window, "q_proj", 8);
+    let plots = [Panel::HeatMap, Panel::Distribution, Panel::Tensor];
+    for panel in plots {
+        window.app().state.pictures.want(panel);
+        window.harness.run();
+    }
+    let saved = window.seen.borrow().saved.clone();
+    assert_eq!(saved.len(), plots.len());
+    for (name, png) in saved {
+        assert_looks_like(&name, &png);
     }
 }
