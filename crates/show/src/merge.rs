@@ -107,6 +107,7 @@ fn made(tensor: &OutputTensor) -> String {
             What::Taken => format!("taken from {from}"),
             What::Zeroed => "set to 0".to_owned(),
             What::Reinitialised => "drawn anew".to_owned(),
+            What::Merged => "merged".to_owned(),
         }
     };
     match tensor.parts.as_slice() {
