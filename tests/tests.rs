@@ -12,6 +12,9 @@ mod bad_input;
 /// Files that are odd and yet right: no elements, no dimensions, names that look like something else.
 mod odd_files;
 
+/// Models made out of others: what is written, what is refused, and what is left when writing is stopped.
+mod recipes;
+
 /// Every engine against one suite, and choosing one.
 mod engines;
 

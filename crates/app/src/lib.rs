@@ -13,6 +13,7 @@
 
 pub mod chosen;
 pub mod closeup;
+pub mod composing;
 pub mod measurement;
 pub mod notices;
 pub mod openings;

@@ -23,6 +23,15 @@ pub trait Platform {
     /// Gives the person a file, under a name that they may change; how that went comes with [`answers`](Self::answers).
     fn save(&mut self, name: &str, bytes: Vec<u8>);
 
+    /// Whether models can be written here.
+    fn can_write(&self) -> bool {
+        false
+    }
+
+    /// Lets the person say where a folder is to be written, under a name that they may change; the answer comes with
+    /// [`answers`](Self::answers).
+    fn pick_out(&mut self, _name: &str) {}
+
     /// What has come since the last call.
     fn answers(&mut self) -> Vec<Answer>;
 
@@ -140,6 +149,8 @@ impl Opening {
 pub enum Answer {
     /// What was picked or dropped, for a side or wherever there is room; nothing if the person changed their mind.
     Opened(Option<Side>, Vec<Opening>),
+    /// Where a folder is to be written.
+    Out(String),
     /// A file was saved under this name.
     Saved(String),
     /// Something did not work; why, for a person.

@@ -7,9 +7,11 @@ use stethoscope_core::outline::Selectable;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition, TensorDelta};
 use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
 use stethoscope_core::work::DeltaRequest;
+use stethoscope_show::merge;
 
 use crate::chosen::Chosen;
 use crate::closeup::Looking;
+use crate::composing::{Composing, Preview};
 use crate::measurement::Measurement;
 use crate::notices::{Gravity, Notices};
 use crate::pictures::Pictures;
@@ -43,6 +45,8 @@ pub struct State {
     pub looking: Looking,
     /// What is to be measured.
     pub selecting: Selecting,
+    /// A model made out of A and B.
+    pub composing: Composing,
     /// How the table is sorted and filtered.
     pub table: Table,
     /// What went wrong, or is worth knowing.
@@ -76,6 +80,7 @@ impl State {
             chosen: Chosen::default(),
             looking: Looking::default(),
             selecting: Selecting::default(),
+            composing: Composing::default(),
             table: Table::default(),
             notices: Notices::default(),
             shows_notices: false,
@@ -219,10 +224,14 @@ impl State {
     pub fn run(&mut self) {
         self.runs_when_ready = false;
         if let Ok(request) = self.request() {
-            let revision = self.measurement.rows.revision;
-            self.measurement = Measurement::start(request, self.platform.as_mut(), revision);
-            self.chosen = Chosen { row: None, ..std::mem::take(&mut self.chosen) };
+            self.measure(request);
         }
+    }
+
+    fn measure(&mut self, request: DeltaRequest) {
+        let revision = self.measurement.rows.revision;
+        self.measurement = Measurement::start(request, self.platform.as_mut(), revision);
+        self.chosen = Chosen { row: None, ..std::mem::take(&mut self.chosen) };
     }
 
     /// Takes what jobs and dialogs have answered since the last time.
@@ -230,6 +239,7 @@ impl State {
         for answer in self.platform.answers() {
             match answer {
                 Answer::Opened(side, openings) => self.open_all(side, openings),
+                Answer::Out(out) => self.composing.write(out, self.platform.as_mut()),
                 Answer::Saved(name) => self.notices.add(Gravity::Note, "save", &format!("{name} was saved")),
                 Answer::Failed(text) => {
                     self.notices.add(Gravity::Error, "app", &text);
@@ -259,6 +269,7 @@ impl State {
         }
         self.update_selection();
         self.update_closeup();
+        self.update_recipe();
         let both_open = Side::BOTH.iter().all(|side| self.slot(*side).opened().is_some());
         if self.runs_when_ready && both_open && !self.measurement.is_running() {
             self.run();
@@ -275,13 +286,47 @@ impl State {
     /// Looks into the chosen tensor: at once where its bytes are at hand, else when the person asks for it.
     fn update_closeup(&mut self) {
         let wanted = self.closeup_request();
-        let is_remote = |side: Side| self.slot(side).opened().is_some_and(|open| open.selectable.outline().is_remote);
-        let is_at_hand = !Side::BOTH.into_iter().any(is_remote);
         self.looking.turn_to(wanted);
-        if is_at_hand {
+        if self.is_at_hand() {
             self.look();
         }
         self.looking.drain(&mut self.notices);
+    }
+
+    /// Whether everything that is open can be read without a network.
+    fn is_at_hand(&self) -> bool {
+        let is_remote = |side: Side| self.slot(side).opened().is_some_and(|open| open.selectable.outline().is_remote);
+        !Side::BOTH.into_iter().any(is_remote)
+    }
+
+    /// Works out what the recipe would make: at once where its models are at hand, else when the person asks for it.
+    fn update_recipe(&mut self) {
+        let asked = self.composing.named(|letter| {
+            let side = Side::BOTH.into_iter().find(|side| side.to_string() == letter);
+            let Some(side) = side else { return Ok(letter.to_owned()) };
+            let open = self.slot(side).opened().map(|opened| opened.inspection.reference.clone());
+            open.ok_or_else(|| format!("open {side}, {}, first", side.meaning()))
+        });
+        self.composing.turn_to(asked);
+        if self.is_at_hand() {
+            self.look_at_recipe();
+        }
+        self.composing.drain(&mut self.notices);
+    }
+
+    /// Begins to work out what the recipe would make, if that was not begun yet.
+    pub fn look_at_recipe(&mut self) {
+        self.composing.look(self.platform.as_mut());
+    }
+
+    /// Measures how the model that the recipe makes differs from one that is open.
+    pub fn measure_recipe(&mut self, against: Side) {
+        let from = self.slot(against).opened().map(|opened| opened.inspection.reference.clone());
+        if let (Some(a), Some(recipe)) = (from, self.composing.to_follow()) {
+            let (select, relative, norms_only) = ("all".to_owned(), self.definition, self.norms_only);
+            let request = DeltaRequest { a, b: recipe.to_owned(), select, relative, norms_only };
+            self.measure(request);
+        }
     }
 
     /// Begins to look into the chosen tensor, if that was not begun yet.
@@ -373,6 +418,7 @@ impl State {
         let is_opening = Side::BOTH.iter().any(|side| self.slot(*side).is_opening());
         is_opening
             || self.looking.is_running()
+            || self.composing.is_running()
             || self.pictures.is_awaiting()
             || (self.measurement.is_running() && !self.measurement.is_paused)
             || self.platform.is_awaiting()
@@ -388,6 +434,11 @@ impl State {
             rows: self.measurement.rows.tensors.len(),
             chosen: self.chosen.describe(),
             closeup: self.looking.shown().cloned(),
+            recipe: self.composing.text.clone(),
+            makes: match &self.composing.preview {
+                Preview::Shown(report) => merge::groups(report).iter().map(|group| group.made.clone()).collect(),
+                _ => Vec::new(),
+            },
             notices: self.notices.all().iter().map(|notice| format!("{}: {}", notice.about, notice.text)).collect(),
             report: self.measurement.whole_report(),
         }
@@ -413,6 +464,12 @@ impl State {
         let Some((a, b)) = self.measurement.measured() else { return false };
         let is_other = |side, measured: &str| self.slot(side).reference().is_some_and(|open| open != measured);
         is_other(Side::A, a) || is_other(Side::B, b)
+    }
+
+    /// Whether the numbers shown are of what the recipe makes, in B's place.
+    pub fn is_of_recipe(&self) -> bool {
+        let measured = self.measurement.request.as_ref().map(|request| request.b.as_str());
+        measured.is_some() && measured == self.composing.to_follow()
     }
 }
 
@@ -444,6 +501,10 @@ pub struct Summary {
     pub chosen: Option<String>,
     /// What is seen inside the chosen tensor.
     pub closeup: Option<Closeup>,
+    /// The recipe's text.
+    pub recipe: String,
+    /// The ways in which the tensors are made that it makes.
+    pub makes: Vec<String>,
     /// Every notice.
     pub notices: Vec<String>,
     /// The report, once it is complete.

@@ -534,6 +534,60 @@ fn ten_thousand_tensors_in_the_smallest_window_are_still_to_be_read() {
     assert!(window.harness.query_by_label("Checkpoint A").is_some());
 }
 
+#[test]
+fn a_click_shows_what_the_paper_s_transplant_would_make_and_undo_takes_it_back() {
+    let mut window = Window::plain().with_demo();
+    window.click("Recipe");
+    window.click("M1");
+    let summary = window.app().state.summary();
+    assert_eq!(summary.recipe, "A; take o_proj from B");
+    assert_eq!(summary.makes, ["kept of demo:base", "taken from demo:reasoner"]);
+    window.click("Undo");
+    let summary = window.app().state.summary();
+    assert_eq!((summary.recipe.as_str(), summary.makes.as_slice()), ("A;", &["kept of demo:base".to_owned()][..]));
+}
+
+#[test]
+fn what_is_selected_is_taken_or_broken_and_the_result_is_measured() {
+    let mut window = Window::plain().with_demo();
+    window.click("Recipe");
+    "o_proj".clone_into(&mut window.app().state.selecting.text);
+    window.click("Take from B");
+    "k_proj & layers 3..5".clone_into(&mut window.app().state.selecting.text);
+    window.click("Zero");
+    window.harness.run();
+    let makes = window.app().state.summary().makes;
+    assert_eq!(makes, ["kept of demo:base", "taken from demo:reasoner", "set to 0"]);
+    window.click("Measure against A");
+    let state = &window.app().state;
+    assert!(state.is_of_recipe());
+    let report = state.measurement.whole_report().expect("it was measured");
+    let changed = |role: &str, layer| {
+        let is_it = |row: &&stethoscope_core::report::TensorDelta| {
+            row.site.role.name() == role && row.site.layer == Some(layer) && row.site.part == Part::Weight
+        };
+        report.tensors.iter().find(is_it).expect("a row").numbers.changed > 0
+    };
+    assert!(changed("o_proj", 0) && changed("k_proj", 3));
+    assert!(!changed("k_proj", 5) && !changed("q_proj", 3));
+}
+
+#[test]
+fn a_recipe_can_be_looked_at() {
+    for (name, theme) in [("recipe-light", Theme::Light), ("recipe-dark", Theme::Dark)] {
+        picture(name, vec2(1280.0, 800.0), theme, |window| {
+            window.app().state.open_demo();
+            window.harness.run();
+            window.click("Recipe");
+            "o_proj + norm".clone_into(&mut window.app().state.selecting.text);
+            window.click("Take from B");
+            "k_proj & layers 3..5".clone_into(&mut window.app().state.selecting.text);
+            window.click("Zero");
+            window.harness.run();
+        });
+    }
+}
+
 /// Whether a picture looks like the one that is kept under this name, for which small differences of adapters do not count.
 /// With the environment's `STETHOSCOPE_KEEP_PICTURES`, keeps it instead: to be looked at before it is committed.
 fn assert_looks_like(name: &str, png: &[u8]) {

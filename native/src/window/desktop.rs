@@ -118,6 +118,15 @@ impl Platform for Desktop {
         });
     }
 
+    fn can_write(&self) -> bool {
+        true
+    }
+
+    fn pick_out(&mut self, name: &str) {
+        let dialog = AsyncFileDialog::new().set_title("Write a model as a folder").set_file_name(name);
+        self.await_dialog(dialog.save_file(), |folder| Answer::Out(folder.path().display().to_string()));
+    }
+
     fn answers(&mut self) -> Vec<Answer> {
         self.receiver.try_iter().collect()
     }

@@ -130,9 +130,15 @@ fn pieces(parts: &[Part]) -> Vec<Piece> {
                     bytes,
                 }));
             }
-            Part::Made { bytes } => pieces.extend(cut(bytes, MADE_BYTES).map(|bytes| Piece::Made { bytes })),
+            Part::Made { bytes, is_whole: true } => pieces.push(Piece::Made { bytes: bytes.clone() }),
+            Part::Made { bytes, .. } => pieces.extend(cut(bytes, MADE_BYTES).map(|bytes| Piece::Made { bytes })),
         }
     }
+    // What one thread must make alone is begun early, the longest first, so that nobody waits for it at the end.
+    pieces.sort_by_key(|piece| match piece {
+        Piece::Made { bytes } if bytes.end - bytes.start > MADE_BYTES => u64::MAX - (bytes.end - bytes.start),
+        _ => u64::MAX,
+    });
     pieces
 }
 
@@ -156,7 +162,7 @@ impl Work {
     fn run(&self) -> Result<(), WriteError> {
         while let Some(piece) = self.pieces.get(self.next.fetch_add(1, Ordering::Relaxed)) {
             let result = match piece {
-                Piece::Made { bytes } => self.make(&*self.source, bytes, bytes.start),
+                Piece::Made { bytes } => self.make_all(bytes),
                 Piece::Copied { bytes, from, start } => self.copy(from, bytes, *start),
             };
             if result.is_err() {
@@ -166,6 +172,17 @@ impl Work {
             if self.is_stopped.load(Ordering::Relaxed) {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    /// Makes bytes of the file, a few at a time.
+    fn make_all(&self, bytes: &Range<u64>) -> Result<(), WriteError> {
+        let mut start = bytes.start;
+        while start < bytes.end && !self.is_stopped.load(Ordering::Relaxed) {
+            let end = bytes.end.min(start + MADE_BYTES);
+            self.make(&*self.source, &(start..end), start)?;
+            start = end;
         }
         Ok(())
     }

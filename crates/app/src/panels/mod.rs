@@ -7,6 +7,7 @@ mod heat_map;
 mod lines;
 mod modules;
 pub mod notices;
+mod recipe;
 pub mod selector;
 mod table;
 mod tensor;
@@ -40,12 +41,22 @@ pub enum Panel {
     Tensor,
     /// What is to be measured.
     Selector,
+    /// A model made out of the two.
+    Recipe,
 }
 
 impl Panel {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Modules, Self::Selector, Self::Lines, Self::HeatMap, Self::Distribution, Self::Tensor, Self::Table];
+    pub const ALL: [Self; 8] = [
+        Self::Modules,
+        Self::Selector,
+        Self::Lines,
+        Self::HeatMap,
+        Self::Distribution,
+        Self::Tensor,
+        Self::Table,
+        Self::Recipe,
+    ];
 
     /// What its tab says.
     pub const fn title(self) -> &'static str {
@@ -57,6 +68,7 @@ impl Panel {
             Self::Table => "Tensors",
             Self::Tensor => "Numbers",
             Self::Selector => "Selection",
+            Self::Recipe => "Recipe",
         }
     }
 
@@ -70,6 +82,7 @@ impl Panel {
             Self::Table => "tensors",
             Self::Tensor => "tensor",
             Self::Selector => "selection",
+            Self::Recipe => "recipe",
         };
         format!("delta-{name}.png")
     }
@@ -101,7 +114,7 @@ pub fn arrangement() -> Tree<Panel> {
         tiles.insert_tab_tile(panes)
     };
     let (modules, selection) = (tabs(&[Panel::Modules]), tabs(&[Panel::Selector]));
-    let (lines, heat_map) = (tabs(&[Panel::Lines]), tabs(&[Panel::HeatMap]));
+    let (lines, heat_map) = (tabs(&[Panel::Lines, Panel::Recipe]), tabs(&[Panel::HeatMap]));
     let (distribution, tensor) = (tabs(&[Panel::Distribution]), tabs(&[Panel::Tensor]));
     let table = tabs(&[Panel::Table]);
     let left = tiles.insert_vertical_tile(vec![modules, selection]);
@@ -128,7 +141,7 @@ pub fn middling_arrangement() -> Tree<Panel> {
     };
     let left = tabs(&[Panel::Modules, Panel::Selector]);
     let above = tabs(&[Panel::Lines, Panel::HeatMap]);
-    let below = tabs(&[Panel::Distribution, Panel::Tensor, Panel::Table]);
+    let below = tabs(&[Panel::Distribution, Panel::Tensor, Panel::Table, Panel::Recipe]);
     let right = tiles.insert_vertical_tile(vec![above, below]);
     let root = tiles.insert_horizontal_tile(vec![left, right]);
     share(&mut tiles, root, &[(left, 1.0), (right, 1.8)]);
@@ -183,6 +196,7 @@ impl Behavior<Panel> for Panels<'_> {
                 Panel::Table => table::ui(self.state, ui),
                 Panel::Tensor => tensor::ui(self.state, ui),
                 Panel::Selector => selector::ui(self.state, ui),
+                Panel::Recipe => recipe::ui(self.state, ui),
             });
         });
         UiResponse::None

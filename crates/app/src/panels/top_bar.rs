@@ -321,7 +321,11 @@ pub fn status_ui(state: &mut State, ui: &mut Ui) {
         }
         if let Some((a, b)) = state.measurement.measured().filter(|_| state.is_of_others()) {
             let (a, b) = (text::printable(a), text::printable(b));
-            let text = RichText::new(format!("These numbers are of {a} and {b}: run again")).small();
+            let words = match state.is_of_recipe() {
+                true => format!("These numbers are of {a} and what the recipe makes"),
+                false => format!("These numbers are of {a} and {b}: run again"),
+            };
+            let text = RichText::new(words).small();
             ui.add(egui::Label::new(text.color(ui.visuals().warn_fg_color)).truncate());
         }
         let label = ui.add(egui::Label::new(RichText::new(status(state)).weak().small()).truncate());

@@ -12,8 +12,6 @@ use crate::quoted::Quoted;
 pub enum MergeError {
     #[error("there is no merge method {}; there are {}", Quoted(name), Names(Method::ALL))]
     UnknownMethod { name: String },
-    #[error("the merge method {name} is not offered: {reason}")]
-    NotOffered { name: &'static str, reason: &'static str },
     #[error("{method} merges {} beside the base, but {found} were given", Count(expected))]
     Models { method: Method, found: usize, expected: RangeInclusive<usize> },
     #[error("{method} needs a base_model, and none was given")]
@@ -26,8 +24,27 @@ pub enum MergeError {
     Missing { method: Method, parameter: &'static str, model: Option<usize> },
     #[error("{method}: {parameter}{} is {found}; {expected} was expected", Whose(*model))]
     Refused { method: Method, parameter: &'static str, model: Option<usize>, found: Value, expected: &'static str },
-    #[error("{method}: the weights sum to {sum}, so they cannot be normalised; give others, or set normalize: false")]
+    #[error("{method}: the weights sum to {sum}, so nothing can be divided by them; give weights that do not cancel")]
     ZeroWeights { method: Method, sum: f64 },
+    #[error(
+        "{method}: epsilon of model {} is {epsilon}, but its density {density} ± epsilon must lie between 0 and 1",
+        model + 1
+    )]
+    Spread { method: Method, model: usize, density: f64, epsilon: f64 },
+    #[error(
+        "{method} ranks values within a matrix's rows; a tensor of {axes} axes has none that mergekit would agree on, so \
+         merge it by another method"
+    )]
+    Shape { method: Method, axes: usize },
+    #[error("{method}: the models point away from each other so that they have no mean direction; give other weights")]
+    Opposed { method: Method },
+    #[error(
+        "{heads} query heads and {kv_heads} key-value heads of {head_size} dimensions cannot be turned; a multiple of the \
+         key-value heads was expected"
+    )]
+    Heads { heads: usize, kv_heads: usize, head_size: usize },
+    #[error("the tensor has more elements than this machine can count")]
+    Elements,
     #[error("a merge was given what another pass, or another method, had gathered")]
     OtherPass,
 }

@@ -28,13 +28,27 @@
 //! accumulators are joined. What a merger keeps does not grow with the tensor, but may with its rows.
 //!
 //! Methods, their parameters and defaults are those that mergekit documents, so that its recipes mean the same here. They
-//! are written from the papers that [`Method::paper`] names and from that documentation, and compared with what mergekit
-//! 0.1.5 writes (`tests/goldens/merge`).
+//! are written from what [`Method::source`] names and from that documentation, and compared with what mergekit 0.1.5 gives
+//! (`tests/goldens/merge.py`).
 
+pub mod align;
+mod blend;
+mod catalogue;
+pub mod control;
 mod error;
-mod linear;
+mod fusion;
+mod gather;
+pub mod gauge;
+mod gram;
+mod masks;
 mod method;
+mod pairs;
 mod parameters;
+mod ranking;
+mod sce;
+mod solving;
+mod tasks;
+mod tile;
 
 use std::any::Any;
 
@@ -55,6 +69,18 @@ pub struct TensorContext<'a> {
     pub seed: u64,
 }
 
+impl TensorContext<'_> {
+    /// How many elements it has.
+    fn elements(&self) -> Result<u64, MergeError> {
+        self.shape.iter().try_fold(1_u64, |product, &axis| product.checked_mul(axis)).ok_or(MergeError::Elements)
+    }
+
+    /// Elements of a row, at least 1.
+    fn row(&self) -> Result<usize, MergeError> {
+        usize::try_from(self.shape.last().copied().unwrap_or(1).max(1)).map_err(|_| MergeError::Elements)
+    }
+}
+
 /// The same elements of every input, in f32, row-major.
 #[derive(Clone, Copy, Debug)]
 pub struct Piece<'a> {
@@ -65,6 +91,13 @@ pub struct Piece<'a> {
     /// Those of the models that are merged, in the recipe's order; all as long as `base`. The base is not among them, unless
     /// the method knows no base.
     pub inputs: &'a [&'a [f32]],
+}
+
+impl Piece<'_> {
+    /// How many elements it has.
+    pub fn elements(&self) -> usize {
+        self.inputs.first().copied().or(self.base).map_or(0, <[f32]>::len)
+    }
 }
 
 /// A method, made ready for one tensor.

@@ -102,6 +102,16 @@ impl<'a> Given<'a> {
         (0..self.models.len()).map(|model| self.checked(name, Scope::Model, Some(model), expected, &accepts)).collect()
     }
 
+    /// A number of the merge from 0 to 1.
+    pub(super) fn share(&self, name: &'static str) -> Result<f64, MergeError> {
+        self.number(name, "a number from 0 to 1", |share| (0.0..=1.0).contains(&share))
+    }
+
+    /// The same of every model.
+    pub(super) fn shares(&self, name: &'static str) -> Result<Vec<f64>, MergeError> {
+        self.numbers(name, "a number from 0 to 1", |share| (0.0..=1.0).contains(&share))
+    }
+
     /// Yes or no, of the merge.
     pub(super) fn flag(&self, name: &'static str) -> Result<bool, MergeError> {
         Ok(match self.value(name, Scope::Merge, None)? {

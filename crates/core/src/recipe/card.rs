@@ -25,9 +25,13 @@ pub fn model_card(report: &MergeReport, command: &[String]) -> String {
     card.push_str(
         "\nA fingerprint is the SHA-256 of all headers and of both ends of every tensor.\n\n## What was done\n\n",
     );
-    for (what, word) in
-        [(What::Kept, "kept"), (What::Taken, "taken"), (What::Zeroed, "set to 0"), (What::Reinitialised, "drawn anew")]
-    {
+    for (what, word) in [
+        (What::Kept, "kept"),
+        (What::Taken, "taken"),
+        (What::Zeroed, "set to 0"),
+        (What::Reinitialised, "drawn anew"),
+        (What::Merged, "merged"),
+    ] {
         let of_kind = report.tensors.iter().flat_map(|tensor| &tensor.parts).filter(|part| part.what == what);
         let elements = of_kind.fold(0_u64, |sum, part| sum.saturating_add(part.elements));
         if elements > 0 {

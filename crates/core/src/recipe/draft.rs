@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub anatomy: Arc<Anatomy>,
     /// `config.json` as it is so far.
     pub config: Option<serde_json::Value>,
+    /// The other small files.
+    pub side_files: BTreeMap<String, Vec<u8>>,
     pub tensors: Vec<DraftTensor>,
     pub unmatched: Vec<Finding>,
     pub findings: Vec<String>,
@@ -60,19 +62,12 @@ impl Draft {
     /// The base as it is: the first of the models.
     pub fn new(references: Vec<String>, models: Vec<Arc<Model>>) -> Self {
         let base = models[0].clone();
-        let tensors = base.checkpoint.tensors.iter().zip(&base.sites).enumerate();
-        let tensors = tensors.map(|(index, (tensor, sites))| DraftTensor {
-            name: tensor.name.clone(),
-            shape: tensor.shape.clone(),
-            sites: sites.clone(),
-            form: (0, index),
-            arrays: arrays(0, &base, tensor),
-            deeds: Vec::new(),
-        });
+        let tensors = (0..base.checkpoint.tensors.len()).map(|index| DraftTensor::of(0, index, &base));
         Self {
             tensors: tensors.collect(),
             anatomy: base.anatomy.clone(),
             config: base.checkpoint.config.clone(),
+            side_files: base.checkpoint.side_files.clone(),
             unmatched: Vec::new(),
             findings: Vec::new(),
             references,
@@ -178,14 +173,11 @@ impl Draft {
 
     /// The embedding of a donor that serves it as the head, where a head is wanted.
     fn tied_head(&mut self, index: usize, donor: &Model) -> Option<usize> {
-        let is = |sites: &[Site], role: &str| {
-            !sites.is_empty() && sites.iter().all(|site| site.role.name() == role && site.part == Part::Weight)
-        };
         let is_tied = donor.config.as_ref().and_then(|config| config.tie_word_embeddings).unwrap_or(true);
-        if !is(&self.tensors[index].sites, "head") || !is_tied {
+        if !is_head(&self.tensors[index].sites) || !is_tied {
             return None;
         }
-        let embedding = donor.sites.iter().position(|sites| is(sites, "embed"))?;
+        let embedding = donor.sites.iter().position(|sites| is_embedding(sites))?;
         let name = &self.tensors[index].name;
         let reference = &donor.checkpoint.reference;
         self.find(format!("{reference} ties its head to its embedding, which is what {name} becomes"));
@@ -231,6 +223,30 @@ impl Draft {
 }
 
 impl DraftTensor {
+    /// A model's tensor as it is.
+    pub fn of(number: usize, index: usize, model: &Model) -> Self {
+        let tensor = &model.checkpoint.tensors[index];
+        Self {
+            name: tensor.name.clone(),
+            shape: tensor.shape.clone(),
+            sites: model.sites[index].clone(),
+            form: (number, index),
+            arrays: arrays(number, model, tensor),
+            deeds: Vec::new(),
+        }
+    }
+
+    /// Moves it to another layer.
+    pub fn renumber(&mut self, old: u32, new: u32) {
+        self.name = super::layers::renumbered(&self.name, old, new);
+        for array in &mut self.arrays {
+            array.name = super::layers::renumbered(&array.name, old, new);
+        }
+        for site in self.sites.iter_mut().filter(|site| site.layer == Some(old)) {
+            site.layer = Some(new);
+        }
+    }
+
     fn storage<'m>(&self, models: &'m [Arc<Model>]) -> &'m Storage {
         &models[self.form.0].checkpoint.tensors[self.form.1].storage
     }
@@ -383,7 +399,21 @@ fn region_of(shape: &[u64], sites: &[SelectedSite]) -> Region {
     if region.elements() == shape.iter().product::<u64>() { Region::whole(shape) } else { region }
 }
 
-fn check_family(base: &Model, donor: &Model) -> Result<(), RecipeError> {
+/// Whether a tensor is the head's matrix.
+pub(super) fn is_head(sites: &[Site]) -> bool {
+    is_weight_of(sites, "head")
+}
+
+/// Whether a tensor is the embedding.
+pub(super) fn is_embedding(sites: &[Site]) -> bool {
+    is_weight_of(sites, "embed")
+}
+
+fn is_weight_of(sites: &[Site], role: &str) -> bool {
+    !sites.is_empty() && sites.iter().all(|site| site.role.name() == role && site.part == Part::Weight)
+}
+
+pub(super) fn check_family(base: &Model, donor: &Model) -> Result<(), RecipeError> {
     if base.anatomy.name() == donor.anatomy.name() {
         return Ok(());
     }
@@ -429,7 +459,8 @@ impl Draft {
         self.keep_layers(text, &kept)
     }
 
-    fn keep_layers(&mut self, text: &str, kept: &[u32]) -> Result<(), RecipeError> {
+    /// Makes `config.json` describe a model of these layers, old numbers in their new order.
+    pub fn edit_layers(&mut self, text: &str, kept: &[u32]) -> Result<(), RecipeError> {
         if let Some(config) = &mut self.config {
             let notes = super::layers::keep(config, kept).map_err(|(key, why)| RecipeError::Layers {
                 text: text.to_owned(),
@@ -442,16 +473,18 @@ impl Draft {
         } else {
             self.find("there is no config.json to say how many layers are left".to_owned());
         }
+        Ok(())
+    }
+
+    fn keep_layers(&mut self, text: &str, kept: &[u32]) -> Result<(), RecipeError> {
+        self.edit_layers(text, kept)?;
         let new: HashMap<u32, u32> = (0..).zip(kept).map(|(new, old)| (*old, new)).collect();
         self.tensors.retain(|tensor| tensor.sites.iter().all(|site| site.layer.is_none_or(|l| new.contains_key(&l))));
         let config = self.model_config();
         for tensor in &mut self.tensors {
             let Some(old) = tensor.sites.first().and_then(|site| site.layer) else { continue };
             let Some(new) = new.get(&old).filter(|new| **new != old) else { continue };
-            tensor.name = super::layers::renumbered(&tensor.name, old, *new);
-            for array in &mut tensor.arrays {
-                array.name = super::layers::renumbered(&array.name, old, *new);
-            }
+            tensor.renumber(old, *new);
             tensor.sites = self.anatomy.sites(&tensor.name, &tensor.shape, config.as_ref()).sites;
         }
         Ok(())

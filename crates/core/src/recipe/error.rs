@@ -2,6 +2,7 @@
 
 use super::How;
 use crate::checkpoint::CheckpointError;
+use crate::merge::MergeError;
 use crate::quoted::Quoted;
 use crate::selection::{ResolveError, SelectionError};
 
@@ -64,6 +65,10 @@ pub enum RecipeError {
     PartOfLayer { text: String, found: String },
     #[error("`{text}`: no layer would be left; leave at least one")]
     NoLayerLeft { text: String },
+    #[error("tensor {} is not in {reference}; all models of a merge need it", Quoted(tensor))]
+    MissingInput { tensor: String, reference: String },
+    #[error("{file}, line {line}: tensor {} cannot be merged", Quoted(tensor))]
+    Merge { file: String, line: usize, tensor: String, source: Box<MergeError> },
     #[error("`{text}`: config.json says in {key} which layers are of which kind, {why}")]
     Layers { text: String, key: String, why: String },
     /// The result cannot be read as a checkpoint.
@@ -82,6 +87,7 @@ impl RecipeError {
                 | Self::TooDeep { .. }
                 | Self::Selection { .. }
                 | Self::PartOfLayer { .. }
+                | Self::Merge { .. }
                 | Self::NoLayerLeft { .. }
         )
     }

@@ -83,6 +83,8 @@ pub enum What {
     Zeroed,
     /// They were drawn anew.
     Reinitialised,
+    /// They were made of those of several models.
+    Merged,
 }
 
 /// A tensor that a step could do nothing with.

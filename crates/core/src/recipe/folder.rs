@@ -56,6 +56,8 @@ pub enum Part {
     Made {
         /// Where they are.
         bytes: Range<u64>,
+        /// Whether the first of them take as long as a look at all: one thread should make them.
+        is_whole: bool,
     },
 }
 
@@ -63,7 +65,7 @@ impl Part {
     /// Where the bytes are in the new file.
     pub const fn bytes(&self) -> &Range<u64> {
         match self {
-            Self::Copied { bytes, .. } | Self::Made { bytes } => bytes,
+            Self::Copied { bytes, .. } | Self::Made { bytes, .. } => bytes,
         }
     }
 }
@@ -157,12 +159,12 @@ impl MadeShard {
 
     /// The header, then each tensor; neighbours that are neighbours in their old file too are one part.
     fn parts(&self) -> Vec<Part> {
-        let mut parts = vec![Part::Made { bytes: 0..self.header.len() as u64 }];
+        let mut parts = vec![Part::Made { bytes: 0..self.header.len() as u64, is_whole: false }];
         for &(start, index) in &self.tensors {
             let tensor = &self.made.tensors[index];
             let bytes = start..start + tensor.bytes();
             let Some((model, at)) = tensor.copied() else {
-                parts.push(Part::Made { bytes });
+                parts.push(Part::Made { bytes, is_whole: tensor.needs_whole() });
                 continue;
             };
             let source = &self.made.models[model].checkpoint.sources[at.shard];

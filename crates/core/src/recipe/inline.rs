@@ -195,7 +195,9 @@ impl fmt::Display for Step {
 
 impl fmt::Display for Recipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Steps(steps) = self;
-        steps.fmt(f)
+        match self {
+            Self::Steps(steps) => steps.fmt(f),
+            Self::Merge(merge) => f.write_str(merge.text()),
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! out to be written.
 
 mod card;
+mod compose;
 mod draft;
 mod encode;
 mod error;
@@ -14,7 +15,10 @@ mod explain;
 mod folder;
 mod inline;
 mod layers;
+mod merged;
+mod mergekit;
 mod open;
+mod settings;
 mod steps;
 mod tensor;
 mod view;
@@ -29,16 +33,19 @@ use crate::selection::Selection;
 pub use error::RecipeError;
 pub use explain::{Finding, MergeReport, OutputFile, OutputPart, OutputTensor, What};
 pub use folder::{Folder, FolderShard, Part, SHARD_BYTES};
+pub use mergekit::Merge;
 pub(crate) use open::view;
 pub use open::{LONGEST_RECIPE, RecipeText, open};
 pub use view::View;
 
 /// What makes a model out of others.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recipe {
     /// A base, and what is done to it, in order.
     Steps(Steps),
+    /// One model out of several, by a method of [`crate::merge`]; mergekit's recipes.
+    Merge(Box<Merge>),
 }
 
 /// A base, and what is done to it, in order.
@@ -115,7 +122,10 @@ impl fmt::Display for How {
 impl Recipe {
     /// The checkpoints that it is made of, each once, in the order in which they are first named; the base is the first.
     pub fn references(&self) -> Vec<&str> {
-        let Self::Steps(Steps { base, steps }) = self;
+        let (base, steps) = match self {
+            Self::Steps(Steps { base, steps }) => (base, steps),
+            Self::Merge(merge) => return merge.references(),
+        };
         let mut references = vec![base.as_str()];
         for step in steps {
             if let Step::Take { from, .. } = step
@@ -129,11 +139,13 @@ impl Recipe {
 
     /// The seed that its random numbers are drawn from, where it draws any; of several, the first.
     pub fn seed(&self) -> Option<u64> {
-        let Self::Steps(Steps { steps, .. }) = self;
-        steps.iter().find_map(|step| match step {
-            Step::Destroy { how: How::Reinit, seed, .. } => Some(*seed),
-            _ => None,
-        })
+        match self {
+            Self::Steps(Steps { steps, .. }) => steps.iter().find_map(|step| match step {
+                Step::Destroy { how: How::Reinit, seed, .. } => Some(*seed),
+                _ => None,
+            }),
+            Self::Merge(merge) => Some(merge.seed),
+        }
     }
 }
 

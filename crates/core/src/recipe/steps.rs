@@ -7,20 +7,9 @@
 //!   - destroy: {how: reinit, select: k_proj, seed: 7}
 //! ```
 
-use super::yaml::{self, At};
+use super::yaml::At;
 use super::{How, Recipe, RecipeError, Step, Steps};
 use crate::selection::Selection;
-
-impl Recipe {
-    /// Reads a recipe of YAML; `file` is what errors call it.
-    ///
-    /// # Errors
-    /// With the line, and what was expected there.
-    pub fn parse_yaml(file: &str, text: &str) -> Result<Self, RecipeError> {
-        let document = yaml::parse(file, text)?;
-        steps(At { file, node: &document })
-    }
-}
 
 /// Reads a base and its steps.
 pub(super) fn steps(document: At<'_>) -> Result<Recipe, RecipeError> {

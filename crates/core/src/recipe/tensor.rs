@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::encode::encode_into;
+use super::merged::Merged;
 use crate::checkpoint::{Location, Tensor};
 use crate::dequantise::Encoded;
 use crate::dtype::Dtype;
@@ -43,6 +44,8 @@ pub(super) enum Origin {
     Zero,
     /// Gaussians of this standard deviation around 0.
     Random { stream: Stream, deviation: f32 },
+    /// The same elements of several tensors, made one.
+    Merged(Arc<Merged>),
 }
 
 impl MadeTensor {
@@ -58,6 +61,11 @@ impl MadeTensor {
             Some(Layer { region, origin: Origin::Stored { model, at } }) if region.is_whole() => Some((*model, at)),
             _ => None,
         }
+    }
+
+    /// Whether all of some tensor must be looked at before any of these bytes can be made.
+    pub fn needs_whole(&self) -> bool {
+        self.layers.iter().any(|layer| matches!(&layer.origin, Origin::Merged(merged) if merged.needs_whole()))
     }
 
     /// Lays something over what there is.
@@ -134,6 +142,12 @@ impl MadeTensor {
                         let within = (run.start - span.start) as usize..(run.end - span.start) as usize;
                         encode_into(self.dtype, &values[within], &mut bytes[place(run)]);
                     }
+                }
+            }
+            Origin::Merged(merged) => {
+                for run in &runs {
+                    let values = merged.values(models, run.clone()).await?;
+                    encode_into(self.dtype, &values, &mut bytes[place(run)]);
                 }
             }
         }

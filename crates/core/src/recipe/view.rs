@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use super::card::model_card;
+use super::compose::compose;
 use super::draft::{Draft, DraftTensor};
 use super::explain::{Finding, MergeReport, OutputFile, OutputTensor};
 use super::folder::{Folder, FolderShard, Made, index, lay_out};
@@ -43,11 +44,16 @@ impl View {
             return Err(RecipeError::NoTensors { reference: empty.checkpoint.reference.clone() });
         }
         let references: Vec<String> = recipe.references().into_iter().map(str::to_owned).collect();
-        let mut draft = Draft::new(references.clone(), models);
-        let Recipe::Steps(Steps { steps, .. }) = &recipe;
-        for (number, step) in (1..).zip(steps) {
-            draft.follow(number, step)?;
-        }
+        let mut draft = match &recipe {
+            Recipe::Steps(Steps { steps, .. }) => {
+                let mut draft = Draft::new(references.clone(), models);
+                for (number, step) in (1..).zip(steps) {
+                    draft.follow(number, step)?;
+                }
+                draft
+            }
+            Recipe::Merge(merge) => compose(merge, references.clone(), models)?,
+        };
         compare_settings(&mut draft, &references);
         let side_files = side_files(&draft);
         let tensors = draft.tensors.iter().map(|tensor| OutputTensor::of(tensor, &references, format_of(tensor)));
@@ -187,7 +193,7 @@ fn format_of(tensor: &DraftTensor) -> &'static str {
 /// The base's small files, with `config.json` as it has become.
 fn side_files(draft: &Draft) -> BTreeMap<String, Vec<u8>> {
     let base = &draft.models[0].checkpoint;
-    let mut files = base.side_files.clone();
+    let mut files = draft.side_files.clone();
     if let Some(config) = draft.config.as_ref().filter(|config| Some(*config) != base.config.as_ref()) {
         files.insert("config.json".to_owned(), format!("{config:#}\n").into_bytes());
     }
