@@ -585,6 +585,9 @@ fn a_recipe_can_be_looked_at() {
             window.click("Zero");
             window.harness.run();
         });
+    }
+}
+
 /// Whether a picture looks like the one that is kept under this name, for which small differences of adapters do not count.
 /// With the environment's `STETHOSCOPE_KEEP_PICTURES`, keeps it instead: to be looked at before it is committed.
 fn assert_looks_like(name: &str, png: &[u8]) {
