@@ -11,6 +11,8 @@ struct Proof {
     answer: Answer,
     state: Value,
     picture: image::RgbImage,
+    /// The plot that it saved.
+    plot: image::RgbImage,
 }
 
 /// Opens the window with these arguments in a virtual display, and waits until it has shown what there is to show.
@@ -41,7 +43,8 @@ fn prove(arguments: &[&str]) -> Proof {
         // To be looked at.
         let _ = picture.save(std::path::Path::new(kept).join(format!("window-{}.png", arguments.len())));
     }
-    Proof { answer, state, picture }
+    let plot = image::load_from_memory(&read("delta-lines.png")).expect("a picture").into_rgb8();
+    Proof { answer, state, picture, plot }
 }
 
 fn assert_is_painted(picture: &image::RgbImage) {
@@ -49,6 +52,20 @@ fn assert_is_painted(picture: &image::RgbImage) {
     colors.sort_unstable();
     colors.dedup();
     assert!(colors.len() > 50, "the window has only {} colours", colors.len());
+}
+
+/// A plot that was saved is a part of the window, pixel by pixel, where nothing moved meanwhile.
+fn assert_is_cut_out(plot: &image::RgbImage, window: &image::RgbImage) {
+    assert_is_painted(plot);
+    let (width, height) = plot.dimensions();
+    assert!(width < window.width() && height < window.height(), "{width} × {height}");
+    // The row through its middle has every line in it.
+    let row = |picture: &image::RgbImage, y: u32, left: u32| -> Vec<[u8; 3]> {
+        (left..left + width).map(|x| picture.get_pixel(x, y).0).collect()
+    };
+    let middle = row(plot, height / 2, 0);
+    let is_there = |y: u32| (0..=window.width() - width).any(|left| row(window, y, left) == middle);
+    assert!((0..window.height()).any(is_there), "the plot is nowhere in the window");
 }
 
 #[test]
@@ -61,8 +78,9 @@ fn the_window_measures_what_the_command_line_does() {
         assert!(proof.state["report"][part] == report[part], "{part} differs");
     }
     assert_eq!(proof.state["chosen"], "o_proj, every layer");
-    assert_eq!(proof.state["notices"], serde_json::json!([]));
+    assert_eq!(proof.state["notices"], serde_json::json!(["save: delta-lines.png was saved"]));
     assert_is_painted(&proof.picture);
+    assert_is_cut_out(&proof.plot, &proof.picture);
 }
 
 #[test]
@@ -74,6 +92,18 @@ fn a_report_opens_in_the_window() {
     let proof = prove(&[text(&path)]);
     assert_eq!(proof.state["report"], report);
     assert_is_painted(&proof.picture);
+}
+
+#[test]
+fn what_is_not_there_is_complained_of_before_the_display_is() {
+    for (reference, words) in [("nosuch.safetensors", "nosuch.safetensors"), ("demo:other", "demo:base")] {
+        let mut command = tool::command(&[reference]);
+        command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET");
+        let answer = tool::start(command).finish();
+        assert_eq!((answer.status.code(), answer.stdout.as_str()), (Some(1), ""));
+        assert_mentions(&answer.stderr, &[words]);
+        assert!(!answer.stderr.contains("display"), "{}", answer.stderr);
+    }
 }
 
 #[test]

@@ -138,6 +138,91 @@ pub mod rows_and_columns {
     }
 }
 
+/// Sums of vectors times factors.
+pub mod blend {
+    use bytemuck::{Pod, Zeroable};
+
+    /// `blend.wgsl`.
+    pub const SOURCE: &str = include_str!("../blend.wgsl");
+
+    /// Elements that one workgroup takes.
+    pub const THREADS: u32 = 256;
+
+    /// What is added up.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+    pub struct Job {
+        /// Elements of each vector.
+        pub elements: u32,
+        /// How many vectors there are.
+        pub vectors: u32,
+        /// Not 0 if each vector stands for its difference to the base, and the sum is added to the base.
+        pub deltas: u32,
+    }
+}
+
+/// Elements near the base's, taken over.
+pub mod nearswap {
+    use bytemuck::{Pod, Zeroable};
+
+    /// `nearswap.wgsl`.
+    pub const SOURCE: &str = include_str!("../nearswap.wgsl");
+
+    /// Elements that one workgroup takes.
+    pub const THREADS: u32 = 256;
+
+    /// What is compared.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+    pub struct Job {
+        /// Elements of the tensor.
+        pub elements: u32,
+        /// How far apart two elements may be for the model's to be taken over whole.
+        pub t: f32,
+    }
+}
+
+/// Random elements of the models' differences to the base, added to it.
+pub mod dare {
+    use bytemuck::{Pod, Zeroable};
+
+    /// `dare.wgsl`.
+    pub const SOURCE: &str = include_str!("../dare.wgsl");
+
+    /// Elements that one workgroup takes.
+    pub const THREADS: u32 = 256;
+
+    /// Which elements, and where their draws come from.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+    pub struct Job {
+        /// The low word of the index in the tensor of the first element.
+        pub first_low: u32,
+        /// Its high word.
+        pub first_high: u32,
+        /// The first word of the key of the tensor's draws.
+        pub key_low: u32,
+        /// The second.
+        pub key_high: u32,
+        /// Elements of each vector.
+        pub elements: u32,
+        /// How many models there are.
+        pub models: u32,
+    }
+
+    /// A model.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+    pub struct Model {
+        /// What its kept differences are multiplied by.
+        pub factor: f32,
+        /// With this probability each is kept.
+        pub probability: f32,
+        /// The purpose of its draws.
+        pub purpose: u32,
+    }
+}
+
 /// How a side's elements are stored, as the shaders number it in `FORMAT_A` and `FORMAT_B`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Format {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { Page, given, startBrowser } from "./browser.mjs";
+import { App, Page, given, startBrowser } from "./browser.mjs";
 
 const RUNS = Number(given("STETHOSCOPE_RUNS"));
 const MIB = 2 ** 20;
@@ -102,6 +102,40 @@ const sliceAndSend = async () => {
   return { seconds, bytes, bytes_per_second: bytes / seconds };
 };
 
-const result = { version: browser.version(), files: await files(), memory: await memory(), plumbing: await plumbing() };
+// How long the app takes until it can be used, from a server on this machine, in a browser that has never seen it.
+const start = () => repeat(async () => {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  const started = performance.now();
+  const app = await App.open(context);
+  await app.frame();
+  const seconds = (performance.now() - started) / 1000;
+  await context.close();
+  return { seconds };
+});
+
+// What keeps the page from answering while it shows a pair of a gigabyte being measured: the tasks of its own thread that take
+// longer than 50 ms, as the browser reports them.
+const longTasks = async () => {
+  const app = await App.open(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  await app.drop("a", given("STETHOSCOPE_PAIR_A"));
+  await app.drop("b", given("STETHOSCOPE_PAIR_B"));
+  await app.until(({ a, b, is_busy }) => a && b && !is_busy, "the pair");
+  await app.tab.evaluate(() => {
+    window.tasks = [];
+    const observer = new PerformanceObserver((list) => window.tasks.push(...list.getEntries().map(({ duration }) => duration)));
+    observer.observe({ type: "longtask" });
+  });
+  await app.tab.keyboard.press("Control+Enter");
+  const { report } = await app.until((state) => state.report && !state.is_busy, "the report", 600_000);
+  const tasks = await app.tab.evaluate(() => window.tasks);
+  const over = (limit) => tasks.filter((task) => task > limit).length;
+  return {
+    bytes: report.bytes_read, seconds: report.seconds, rows: report.tensors.length,
+    longest_ms: Math.max(0, ...tasks), over_50_ms: over(50), over_100_ms: over(100),
+  };
+};
+
+const app = { start: await start(), long_tasks: await longTasks() };
+const result = { version: browser.version(), app, files: await files(), memory: await memory(), plumbing: await plumbing() };
 await browser.close();
 console.log(JSON.stringify(result));

@@ -16,7 +16,7 @@ export const DATA = new URL("../data/", import.meta.url).pathname;
 const TIME_LIMIT = 60_000;
 const tests = [];
 
-// A test gets an open page and a folder of its own, and fails if the page complains of anything that the test did not expect.
+// A test gets an open page (the plain one, or what `opens` names) and a folder of its own, and fails if the page complains of anything that the test did not expect.
 export const test = (name, body, options = {}) => tests.push({ name, body, options });
 
 export const runAll = async () => {
@@ -44,7 +44,8 @@ const runOne = async (browser, body, options) => {
   const folder = mkdtempSync(join(tmpdir(), "stethoscope-browser-"));
   let timer;
   try {
-    const page = await Page.open(context, [HUB, ...(options.mayAsk ?? [])]);
+    const { opens = Page, address } = options;
+    const page = await opens.open(context, [HUB, ...(options.mayAsk ?? [])], address);
     const tooLong = new Promise((_, reject) => {
       timer = setTimeout(() => reject(new Error(`it did not end within ${timeLimit / 1000} s`)), timeLimit);
     });

@@ -1,5 +1,6 @@
 // Runs every test of the page; `cargo xtask test` starts this.
 import { runAll } from "./harness.mjs";
+import "./app.mjs";
 import "./bad_input.mjs";
 import "./delta.mjs";
 import "./engines.mjs";

@@ -9,14 +9,38 @@ const nothing = () => ({ names: [], paths: [], files: [], unreadable: undefined 
 // What was dropped. To be called while the event is handled: afterwards the browser has forgotten.
 export const fromDrop = async (transfer) => {
   const items = [...transfer.items].filter((item) => item.kind === "file");
-  const entries = items.map((item) => item.webkitGetAsEntry?.() ?? item.getAsFile()).filter(Boolean);
+  // Chromium lists no folder for a page from a disk, except through handles, which other browsers do not have.
+  const asHandle = location.protocol === "file:" && "getAsFileSystemHandle" in DataTransferItem.prototype;
+  const asked = items.map((item) =>
+    asHandle ? item.getAsFileSystemHandle().then(entryOf) : (item.webkitGetAsEntry?.() ?? item.getAsFile()));
   const dropped = nothing();
-  for (const entry of entries) {
+  for (const entry of (await Promise.all(asked)).filter(Boolean)) {
     dropped.names.push(entry.name);
     await walk(entry, "", dropped);
   }
   return dropped;
 };
+
+// A handle as the entry that it would be elsewhere.
+const entryOf = (handle) => ({
+  name: handle.name,
+  isFile: handle.kind === "file",
+  isDirectory: handle.kind === "directory",
+  file: (resolve, reject) => handle.getFile().then(resolve, reject),
+  createReader() {
+    const values = handle.values();
+    return {
+      async readEntries(resolve, reject) {
+        try {
+          const { value, done } = await values.next();
+          resolve(done ? [] : [entryOf(value)]);
+        } catch (error) {
+          reject(error);
+        }
+      },
+    };
+  },
+});
 
 const walk = async (entry, folder, dropped) => {
   const path = folder + entry.name;

@@ -1,15 +1,16 @@
-// The page's end of the worker: questions with answers, and how far it is in between.
+// The page's end of the worker: questions with answers, and jobs that tell what they find until they end.
 
 export class Instrument {
   #worker;
   #waiting = new Map();
+  #jobs = new Set();
   #number = 0;
-  #onProgress;
-  #onBroken;
+  #told;
 
-  constructor({ onProgress, onBroken }) {
-    this.#onProgress = onProgress;
-    this.#onBroken = onBroken;
+  // What is told: `onProgress(progress)`, `onEvent(job, event)`, `onEnd(job, error)`, `onBroken(message)`. A compiled
+  // `module` saves the worker from compiling its own.
+  constructor(told) {
+    this.#told = told;
     this.#start();
   }
 
@@ -22,8 +23,29 @@ export class Instrument {
     });
   }
 
+  // Begins a job, which is told of by its number.
+  begin(job, request) {
+    this.#jobs.add(job);
+    const end = (error) => this.#jobs.delete(job) && this.#told.onEnd(job, error);
+    this.ask("job", { job, request }).then(() => end(), (error) => end(error.message));
+  }
+
+  // An event of a job was taken: it may tell another.
+  took(job) {
+    this.#worker.postMessage({ took: job });
+  }
+
+  stop(job) {
+    this.#jobs.delete(job);
+    this.ask("stop", { job });
+  }
+
   #start() {
-    this.#worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name: "stethoscope" });
+    // Where the page is one file, it says where in it the worker is.
+    const usual = () => ({ address: new URL("worker.js", import.meta.url), type: "module" });
+    const { address, type } = globalThis.stethoscopeWorker ?? usual();
+    this.#worker = new Worker(address, { type, name: "stethoscope" });
+    this.#worker.postMessage({ module: this.#told.module });
     this.#worker.addEventListener("message", ({ data }) => this.#take(data));
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
@@ -31,8 +53,9 @@ export class Instrument {
     });
   }
 
-  #take({ number, result, error, progress, broken }) {
-    if (progress) return this.#onProgress(progress);
+  #take({ number, result, error, progress, job, event, broken }) {
+    if (event !== undefined) return this.#jobs.has(job) && this.#told.onEvent(job, event);
+    if (progress) return this.#told.onProgress(progress);
     if (broken) return this.#break(broken);
     const { resolve, reject } = this.#waiting.get(number) ?? {};
     this.#waiting.delete(number);
@@ -46,7 +69,7 @@ export class Instrument {
     const unanswered = [...this.#waiting.values()];
     this.#waiting.clear();
     this.#start();
-    this.#onBroken(message);
+    this.#told.onBroken(message);
     for (const { reject } of unanswered) reject(new Error(`the program failed: ${message}`));
   }
 }

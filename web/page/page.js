@@ -29,7 +29,7 @@ const give = async (side, dropping) => {
   const dropped = await dropping;
   if (turn !== turns[side]) return;
   given[side] = dropped;
-  await instrument.ask("hold", { side, ...dropped });
+  await instrument.ask("hold", { reference: `dropped:${side}`, ...dropped });
   await look(side, `dropped:${side}`);
 };
 
@@ -95,7 +95,9 @@ async function recover(message) {
   element("broken").hidden = false;
   element("broken").textContent =
     `The program failed and was started again: ${message}. That is a mistake in it, not yours; a run that was under way is lost.`;
-  for (const [side, dropped] of Object.entries(given)) await instrument.ask("hold", { side, ...dropped });
+  for (const [side, dropped] of Object.entries(given)) {
+    await instrument.ask("hold", { reference: `dropped:${side}`, ...dropped });
+  }
 }
 
 const FILES = {

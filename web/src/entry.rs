@@ -1,20 +1,22 @@
 //! What the worker's script calls.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::rc::Rc;
 
 use futures_util::future::{AbortHandle, abortable};
-use js_sys::Function;
+use js_sys::{Function, Promise};
 use serde_json::{Value, json};
 use stethoscope_core::compute::Preference;
 use stethoscope_core::report::DeltaReport;
-use stethoscope_core::work::{Event, InspectRequest, Request};
+use stethoscope_core::work::{Cancelled, Event, InspectRequest, Request};
 use stethoscope_show::modules::SYNTHETIC;
 use stethoscope_show::text::printable;
 use stethoscope_show::{csv, inspect, page};
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast as _, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 use crate::conformance::conformance;
@@ -29,6 +31,7 @@ use crate::progress::Progress;
 pub struct Stethoscope {
     platform: Rc<Platform>,
     run: RefCell<Option<AbortHandle>>,
+    jobs: RefCell<BTreeMap<u32, AbortHandle>>,
     report: RefCell<Option<DeltaReport>>,
 }
 
@@ -41,11 +44,11 @@ impl Stethoscope {
         Self::default()
     }
 
-    /// Keeps what was dropped on one side. `names` are the things that were dropped themselves, `paths` those of all
+    /// Keeps what was dropped, to be found by a reference. `names` are the things that were dropped themselves, `paths` those of all
     /// `files`, in the same order; `unreadable` is the path of one that the browser could not read, and what it said.
     pub fn hold(
         &self,
-        side: &str,
+        reference: String,
         names: Vec<String>,
         paths: Vec<String>,
         files: Vec<File>,
@@ -53,7 +56,7 @@ impl Stethoscope {
     ) {
         let files = paths.into_iter().zip(files).map(|(path, file)| DroppedFile { path, file }).collect();
         let unreadable = unreadable.and_then(|words| <[String; 2]>::try_from(words).ok()).map(Into::into);
-        self.platform.hold(side, Dropped { names, files, unreadable });
+        self.platform.hold(reference, Dropped { names, files, unreadable });
     }
 
     /// Asks another Hub from now on.
@@ -121,11 +124,9 @@ impl Stethoscope {
                         return Ok(());
                     }
                     // Both are in the report, which is shown whole.
-                    Event::Warning(_)
-                    | Event::Tensor(_)
-                    | Event::Inspection(_)
-                    | Event::Outline(_)
-                    | Event::Merge(_) => return Ok(()),
+                    Event::Warning(_) | Event::Tensor(_) => return Ok(()),
+                    // The page asks for none of these.
+                    Event::Inspection(_) | Event::Outline(_) | Event::Closeup(_) | Event::Merge(_) => return Ok(()),
                 };
                 // What a listener throws is its own affair.
                 let _ = tell.call2(&JsValue::NULL, &progress.fraction(done).into(), &progress.line(done).into());
@@ -141,6 +142,43 @@ impl Stethoscope {
             Ok(Ok(())) => self.write("part").map(Some),
             Ok(Err(error)) => Err(message(&error).into()),
             Err(_aborted) => Ok(None),
+        }
+    }
+
+    /// Runs a request (JSON) as a job with a number, and calls `tell` with every event (JSON). What `tell` returns is
+    /// awaited, so that whoever listens can have the job wait. Several jobs may run at once.
+    pub async fn answer(&self, job: u32, request: String, tell: Function) -> Result<(), JsValue> {
+        let request: Request = serde_json::from_str(&request).map_err(|error| format!("the request: {error}"))?;
+        let mut observe = async |mut event: Event| {
+            if let Event::Delta(report) = &mut event {
+                // Each was told when it was measured, and to read them all at once would keep the page from painting.
+                report.tensors.clear();
+            }
+            let told = match serde_json::to_string(&event) {
+                Ok(event) => tell.call1(&JsValue::NULL, &event.into()),
+                Err(error) => Err(message(&error).into()),
+            };
+            let told = told.map_err(|_| Cancelled)?;
+            if let Ok(promise) = told.dyn_into::<Promise>() {
+                JsFuture::from(promise).await.map_err(|_| Cancelled)?;
+            }
+            Ok(())
+        };
+        let (work, handle) = abortable(self.platform.run(request, Preference::Auto, &mut observe));
+        self.jobs.borrow_mut().insert(job, handle);
+        let ended = work.await;
+        self.jobs.borrow_mut().remove(&job);
+        match ended {
+            Ok(result) => Ok(result.map_err(|error| message(&error))?),
+            // Nobody waits for its end.
+            Err(_aborted) => Ok(()),
+        }
+    }
+
+    /// Stops a job as soon as the step that is being computed is done.
+    pub fn stop(&self, job: u32) {
+        if let Some(job) = self.jobs.borrow().get(&job) {
+            job.abort();
         }
     }
 

@@ -3,7 +3,8 @@
 //! A worker loads this module and gets two things from the page: the `web_sys::File`s that a person dropped (`dropped`),
 //! and requests (`stethoscope_core::work::Request`). It reads the files slice by slice (`blob`), or a model on the Hub by
 //! ranges (`http`), computes with an `engine`, lets the page's messages through in between (`turn`), and answers with
-//! events. Nothing leaves the browser, and the page stays alive, because none of this runs where it is painted.
+//! events. Nothing leaves the browser, and the page stays alive, because none of this runs where it is painted: there is only
+//! the app's `window`, which asks the worker for everything.
 //!
 //! For other targets this crate is empty, so that the whole workspace can be compiled for them.
 
@@ -18,3 +19,4 @@ pub mod http;
 pub mod platform;
 pub mod progress;
 pub mod turn;
+pub mod window;

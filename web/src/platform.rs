@@ -20,7 +20,7 @@ use crate::dropped::{DropError, Dropped};
 use crate::engine::{EngineError, choose};
 use crate::http::FetchHttp;
 
-/// How a request names what was dropped: this, and the name that [`Platform::hold`] got.
+/// How a request names what was dropped on one of two sides, whatever is there: this, and the side.
 pub const DROPPED: &str = "dropped:";
 
 /// Where the Hub is.
@@ -79,9 +79,9 @@ pub enum JobError {
 }
 
 impl Platform {
-    /// Keeps what was dropped under a name, instead of what was there before.
-    pub fn hold(&self, name: &str, dropped: Dropped) {
-        self.dropped.borrow_mut().insert(format!("{DROPPED}{name}"), Rc::new(dropped));
+    /// Keeps what was dropped, to be found by this reference, instead of what was there before.
+    pub fn hold(&self, reference: String, dropped: Dropped) {
+        self.dropped.borrow_mut().insert(reference, Rc::new(dropped));
     }
 
     /// Asks another Hub from now on: a mirror, or one for tests.
@@ -110,15 +110,22 @@ impl Platform {
             let files = demo.ok_or_else(|| JobError::Demo { reference: reference.to_owned() })?;
             return Ok(Model::new(Checkpoint::read(files).await?, None));
         }
-        if !reference.starts_with(DROPPED) {
+        let held = self.dropped.borrow().get(reference).cloned();
+        let Some(dropped) = held else {
+            if reference.starts_with(DROPPED) {
+                return Err(JobError::Missing { reference: reference.to_owned() });
+            }
             let client = Client::new(Arc::new(FetchHttp), self.hub.borrow().clone());
             let place = Place::parse(reference, client.hub())?;
             let files = open_place(&client, reference, &place, side_files).await?;
             return Ok(Model::new(Checkpoint::read(files).await?, None));
+        };
+        let mut files = dropped.files().await?;
+        if !reference.starts_with(DROPPED) {
+            // Others may be called the same.
+            reference.clone_into(&mut files.reference);
         }
-        let dropped = self.dropped.borrow().get(reference).cloned();
-        let dropped = dropped.ok_or_else(|| JobError::Missing { reference: reference.to_owned() })?;
-        let checkpoint = Checkpoint::read(dropped.files().await?).await;
+        let checkpoint = Checkpoint::read(files).await;
         let checkpoint = checkpoint.map_err(|error| match dropped.explain(error) {
             Ok(explained) => JobError::from(explained),
             Err(error) => JobError::from(error),
@@ -131,7 +138,7 @@ impl Platform {
         let dropped = self.dropped.borrow();
         let this = dropped.get(reference)?;
         let other = dropped.iter().find(|(name, other)| *name != reference && this.same_as(other))?;
-        let name = other.0.trim_start_matches(DROPPED).to_uppercase();
+        let name = other.0.strip_prefix(DROPPED).map_or_else(|| other.0.clone(), str::to_uppercase);
         Some(format!("these seem to be the very files that {name} holds"))
     }
 }

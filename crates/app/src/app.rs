@@ -87,6 +87,8 @@ impl App {
             top_bar::status_ui(&mut self.state, ui);
         });
         let frame = Frame::new().fill(ui.visuals().widgets.noninteractive.bg_stroke.color);
+        // The menus above ask which panels were in sight, so these are forgotten only now.
+        self.state.pictures.begin_panels();
         CentralPanel::default().frame(frame).show(ui, |ui| {
             if self.state.has_anything() {
                 let tree = match (is_small, is_below(MIDDLING)) {
@@ -106,6 +108,7 @@ impl App {
             self.middling_tree = panels::middling_arrangement();
         }
         paint_drop_hint(ui);
+        self.state.pictures.end_frame(ui.ctx());
         // Whatever is remembered changes by what the person does, and is settled when the mouse is up.
         if ui.input(|input| !input.events.is_empty() && !input.pointer.any_down()) {
             self.remember(ui.ctx());
@@ -147,8 +150,7 @@ impl App {
             return;
         }
         let side = pointer.and_then(|at| Side::BOTH.into_iter().find(|side| top_bar::is_over(ui.ctx(), *side, at)));
-        let openings = self.state.platform.dropped(&files);
-        self.state.open_all(side, openings);
+        self.state.platform.dropped(side, &files);
     }
 }
 

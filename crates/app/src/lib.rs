@@ -12,10 +12,14 @@
 //! The app knows requests and events ([`stethoscope_core::work`]) and no engine. Bytes of tensors never come near it.
 
 pub mod chosen;
+pub mod closeup;
+pub mod composing;
 pub mod measurement;
 pub mod notices;
+pub mod openings;
 mod painting;
 pub mod panels;
+pub mod pictures;
 pub mod platform;
 pub mod remembered;
 pub mod rows;

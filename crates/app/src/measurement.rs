@@ -66,6 +66,12 @@ impl Measurement {
         self.report.as_ref().map(|report| report.relative_definition).or(asked).unwrap_or_default()
     }
 
+    /// Which two checkpoints the numbers are of.
+    pub fn measured(&self) -> Option<(&str, &str)> {
+        let asked = self.request.as_ref().map(|request| (request.a.as_str(), request.b.as_str()));
+        asked.or_else(|| self.report.as_ref().map(|report| (&*report.a.reference, &*report.b.reference)))
+    }
+
     /// Whether it is under way.
     pub const fn is_running(&self) -> bool {
         self.job.is_some()
@@ -101,7 +107,8 @@ impl Measurement {
                     }
                     self.finish(report);
                 }
-                Poll::Event(Event::Inspection(_) | Event::Outline(_) | Event::Merge(_)) => {}
+                // Answers to other requests.
+                Poll::Event(_) => {}
                 Poll::Waiting => return,
                 Poll::Ended(result) => {
                     self.cancel();
@@ -115,7 +122,10 @@ impl Measurement {
 
     fn finish(&mut self, mut report: Box<DeltaReport>) {
         let tensors = std::mem::take(&mut report.tensors);
-        self.rows = Rows::of(tensors, report.relative_definition, self.rows.revision + 1);
+        // Who runs the job may leave out what was told row by row.
+        if !tensors.is_empty() || self.job.is_none() {
+            self.rows = Rows::of(tensors, report.relative_definition, self.rows.revision + 1);
+        }
         self.progress.bytes_done = self.progress.bytes;
         self.report = Some(report);
     }

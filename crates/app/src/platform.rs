@@ -3,7 +3,10 @@
 use std::fmt;
 
 use egui::DroppedFileHandle;
+use stethoscope_core::report::DeltaReport;
 use stethoscope_core::work::{Event, Request};
+
+use crate::saving;
 
 /// A desktop, or a page. Nothing in it may block: what takes time answers later.
 pub trait Platform {
@@ -13,11 +16,21 @@ pub trait Platform {
     /// Lets the person pick files or a folder for one side; the answer comes with [`answers`](Self::answers).
     fn pick(&mut self, side: Side, what: Pick);
 
-    /// Turns what was dropped on the app into what can be opened. It may answer later instead, or as well.
-    fn dropped(&mut self, files: &[DroppedFileHandle]) -> Vec<Opening>;
+    /// Finds out what was dropped on the app, on a side or beside them, and opens it: the answer comes with
+    /// [`answers`](Self::answers), since files are looked at and reports read meanwhile.
+    fn dropped(&mut self, side: Option<Side>, files: &[DroppedFileHandle]);
 
     /// Gives the person a file, under a name that they may change; how that went comes with [`answers`](Self::answers).
     fn save(&mut self, name: &str, bytes: Vec<u8>);
+
+    /// Whether models can be written here.
+    fn can_write(&self) -> bool {
+        false
+    }
+
+    /// Lets the person say where a folder is to be written, under a name that they may change; the answer comes with
+    /// [`answers`](Self::answers).
+    fn pick_out(&mut self, _name: &str) {}
 
     /// What has come since the last call.
     fn answers(&mut self) -> Vec<Answer>;
@@ -33,6 +46,16 @@ pub trait Platform {
 
     /// Where this is, for the About window: `desktop, 8 cores`.
     fn describe(&self) -> String;
+
+    /// What can be typed to open a checkpoint here, as a hint.
+    fn names(&self) -> &'static str {
+        "folder, .safetensors, org/name, https://…, demo:base"
+    }
+
+    /// Whether a reference leads to the same checkpoint the next time.
+    fn is_lasting(&self, _reference: &str) -> bool {
+        true
+    }
 }
 
 /// A request that is being run. Dropping it stops it.
@@ -93,26 +116,41 @@ pub enum Pick {
 }
 
 /// Something that can be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// A report comes read, because reading a large one takes longer than a frame: a desktop calls [`Opening::report`] on
+/// another thread, a page wherever it can wait.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Opening {
     /// A checkpoint, by a reference that [`Platform::run`] understands.
     Checkpoint(String),
-    /// A report, as the bytes of its file.
-    Report {
-        /// The file's name.
+    /// A report.
+    Report(Box<DeltaReport>),
+    /// Neither.
+    Refused {
+        /// What it is called.
         name: String,
-        /// What it holds.
-        bytes: Vec<u8>,
+        /// What it is instead and what to open, in the same words for all of one kind.
+        why: String,
     },
-    /// Neither: what it was and what to open instead, for a person.
-    Refused(String),
+}
+
+impl Opening {
+    /// Reads the bytes of a file that may be a report. Of 10,000 tensors that takes some tenths of a second.
+    pub fn report(name: &str, bytes: &[u8]) -> Self {
+        match saving::read(bytes) {
+            Ok(report) => Self::Report(Box::new(report)),
+            Err(why) => Self::Refused { name: name.to_owned(), why },
+        }
+    }
 }
 
 /// What a platform answers later.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
-    /// What was picked for a side; nothing if the person changed their mind.
-    Picked(Side, Vec<Opening>),
+    /// What was picked or dropped, for a side or wherever there is room; nothing if the person changed their mind.
+    Opened(Option<Side>, Vec<Opening>),
+    /// Where a folder is to be written.
+    Out(String),
     /// A file was saved under this name.
     Saved(String),
     /// Something did not work; why, for a person.

@@ -1,5 +1,6 @@
 //! What leaves the app: files, and the command line that would do the same.
 
+use serde_json::error::Category;
 use stethoscope_core::report::DeltaReport;
 use stethoscope_show as show;
 
@@ -84,32 +85,38 @@ pub fn quoted(words: &[String]) -> String {
     words.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-/// Reads a report's file.
+/// Reads the bytes of a report's file.
 ///
 /// # Errors
-/// A sentence that says what the file is instead, and what to do.
-pub fn read(name: &str, bytes: &[u8]) -> Result<DeltaReport, String> {
+/// What the file is instead, and what to do; to stand behind its name and a colon.
+pub fn read(bytes: &[u8]) -> Result<DeltaReport, String> {
     const SCHEMA: &str = "stethoscope.delta/1";
-    let name = show::text::printable(name);
-    let value: serde_json::Value = serde_json::from_slice(bytes)
-        .map_err(|error| format!("{name} is not JSON ({error}): open a report that `delta --json` wrote"))?;
-    match value.get("schema").and_then(serde_json::Value::as_str) {
-        Some(SCHEMA) => serde_json::from_value(value).map_err(|error| {
-            format!(
-                "{name} says that it is a {SCHEMA}, but it is not whole ({error}): write it again with `delta --json`"
-            )
+    /// What every report begins with.
+    #[derive(serde::Deserialize)]
+    struct Beginning {
+        schema: Option<serde_json::Value>,
+    }
+    let beginning: Beginning = serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        Category::Data => NO_REPORT.to_owned(),
+        _ => format!("not JSON ({error}); open a report that `delta --json` wrote"),
+    })?;
+    match beginning.schema.as_ref().and_then(serde_json::Value::as_str) {
+        Some(SCHEMA) => serde_json::from_slice(bytes).map_err(|error| {
+            format!("says that it is a {SCHEMA}, but is not whole ({error}); write it again with `delta --json`")
         }),
         Some(newer) if newer.starts_with("stethoscope.delta/") => Err(format!(
-            "{name} is a {}, and this version reads {SCHEMA}: open it with the version that wrote it, or measure again",
+            "a {}, where this version reads {SCHEMA}; open it with the version that wrote it, or measure again",
             show::text::printable(newer)
         )),
-        Some(other) => Err(format!(
-            "{name} is a {}: only reports of `delta --json` can be opened here",
-            show::text::printable(other)
-        )),
-        None => Err(format!("{name} is JSON, but no report: open a checkpoint, or what `delta --json` wrote")),
+        Some(other) => {
+            Err(format!("a {}; only reports of `delta --json` can be opened here", show::text::printable(other)))
+        }
+        None => Err(NO_REPORT.to_owned()),
     }
 }
+
+/// What is said of JSON that is something else.
+const NO_REPORT: &str = "JSON, but no report; open a checkpoint, or what `delta --json` wrote";
 
 #[cfg(test)]
 mod tests {
@@ -143,14 +150,15 @@ mod tests {
     #[test]
     fn what_is_no_report_says_what_it_is_and_what_to_do() {
         for (bytes, words) in [
-            (&b"GGUF"[..], "is not JSON"),
-            (b"{}", "no report: open"),
+            (&b"GGUF"[..], "not JSON"),
+            (b"{}", "no report; open"),
+            (b"[1]", "no report; open"),
             (br#"{"schema":"stethoscope.delta/2"}"#, "the version that wrote it"),
             (br#"{"schema":"stethoscope.inspect/1"}"#, "only reports"),
             (br#"{"schema":"stethoscope.delta/1"}"#, "not whole"),
         ] {
-            let error = read("file.json", bytes).unwrap_err();
-            assert!(error.starts_with("file.json") && error.contains(words), "{error}");
+            let error = read(bytes).unwrap_err();
+            assert!(error.contains(words), "{error}");
         }
     }
 }

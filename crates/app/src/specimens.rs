@@ -2,18 +2,19 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use egui::DroppedFileHandle;
 use stethoscope_core::checkpoint::Checkpoint;
-use stethoscope_core::compute::InlineCompute;
-use stethoscope_core::delta::delta;
-use stethoscope_core::inspection::inspect;
+use stethoscope_core::compute::{Compute, InlineCompute};
+use stethoscope_core::folder::SideFiles;
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::model::Model;
-use stethoscope_core::outline::Outline;
+use stethoscope_core::source::{ByteSource, ReadFuture};
 use stethoscope_core::synthetic::demo;
-use stethoscope_core::work::{Cancelled, Event, Request};
+use stethoscope_core::work::{Cancelled, Event, Place, Request, WorkError, answer};
 
 use crate::platform::{Answer, Job, Opening, Pick, Platform, Poll, Side};
 
@@ -25,6 +26,8 @@ pub struct Seen {
     pub saved: Vec<(String, Vec<u8>)>,
     pub remembered: Option<String>,
     pub drops: Vec<Opening>,
+    pub asked: Vec<Request>,
+    pub is_remote: bool,
 }
 
 /// A platform that knows the built-in pair.
@@ -39,49 +42,89 @@ impl Job for Done {
     }
 }
 
-fn model(reference: &str) -> Result<Model, String> {
-    let files = demo(reference).ok_or_else(|| format!("there is no {reference}; open demo:base"))?;
-    let checkpoint = pollster::block_on(Checkpoint::read(files)).map_err(|error| error.to_string())?;
-    Ok(Model::new(checkpoint, None))
+/// A place that knows the built-in pair, and pretends that it is far away if it is to.
+struct Here {
+    is_remote: bool,
 }
 
-fn answer(request: Request) -> Result<VecDeque<Event>, String> {
-    let mut events = VecDeque::new();
-    match request {
-        Request::Inspect(request) => {
-            let model = model(&request.checkpoint)?;
-            events.push_back(Event::Outline(Box::new(Outline::of(&model))));
-            events.push_back(Event::Inspection(Box::new(inspect(&model))));
-        }
-        Request::Delta(request) => {
-            let (a, b) = (model(&request.a)?, model(&request.b)?);
-            let mut observe = async |event: Event| -> Result<(), Cancelled> {
-                events.push_back(event);
-                Ok(())
-            };
-            let mut compute = InlineCompute::new(InstructionSet::Portable);
-            let report = pollster::block_on(delta(&a, &b, &request, &mut compute, &mut observe));
-            let report = report.map_err(|error| error.to_string())?;
-            events.push_back(Event::Delta(Box::new(report)));
-        }
+/// A source that says that it is far away.
+struct Far(Arc<dyn ByteSource>);
+
+impl ByteSource for Far {
+    fn name(&self) -> &str {
+        self.0.name()
     }
-    Ok(events)
+
+    fn length(&self) -> u64 {
+        self.0.length()
+    }
+
+    fn read(&self, range: Range<u64>) -> ReadFuture<'_> {
+        self.0.read(range)
+    }
+
+    fn is_remote(&self) -> bool {
+        true
+    }
+}
+
+/// Why a request has no answer, for a person.
+struct Failed(String);
+
+impl From<WorkError> for Failed {
+    fn from(error: WorkError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Place for Here {
+    type Error = Failed;
+
+    async fn open(&self, reference: &str, _side_files: SideFiles) -> Result<Model, Failed> {
+        let mut files = demo(reference).ok_or_else(|| Failed(format!("there is no {reference}; open demo:base")))?;
+        if self.is_remote {
+            files.shards = files.shards.into_iter().map(|shard| Arc::new(Far(shard)) as Arc<dyn ByteSource>).collect();
+        }
+        let checkpoint = Checkpoint::read(files).await.map_err(|error| Failed(error.to_string()))?;
+        Ok(Model::new(checkpoint, None))
+    }
+
+    async fn engine(&self) -> Result<Box<dyn Compute>, Failed> {
+        Ok(Box::new(InlineCompute::new(InstructionSet::Portable)))
+    }
+
+    fn clock(&self) -> f64 {
+        0.0
+    }
+}
+
+impl Specimen {
+    fn answer(&self, request: Request) -> Done {
+        let mut events = VecDeque::new();
+        let mut observe = async |event: Event| -> Result<(), Cancelled> {
+            events.push_back(event);
+            Ok(())
+        };
+        let here = Here { is_remote: self.0.borrow().is_remote };
+        let ended = pollster::block_on(answer(&here, request, &mut observe));
+        Done(events, ended.map_err(|Failed(text)| text))
+    }
 }
 
 impl Platform for Specimen {
     fn run(&mut self, request: Request) -> Box<dyn Job> {
-        Box::new(match answer(request) {
-            Ok(events) => Done(events, Ok(())),
-            Err(error) => Done(VecDeque::new(), Err(error)),
-        })
+        self.0.borrow_mut().asked.push(request.clone());
+        Box::new(self.answer(request))
     }
 
     fn pick(&mut self, side: Side, what: Pick) {
         self.0.borrow_mut().picks.push((side, what));
     }
 
-    fn dropped(&mut self, _files: &[DroppedFileHandle]) -> Vec<Opening> {
-        std::mem::take(&mut self.0.borrow_mut().drops)
+    fn dropped(&mut self, side: Option<Side>, _files: &[DroppedFileHandle]) {
+        let mut seen = self.0.borrow_mut();
+        let drops = std::mem::take(&mut seen.drops);
+        seen.answers.push(Answer::Opened(side, drops));
     }
 
     fn save(&mut self, name: &str, bytes: Vec<u8>) {

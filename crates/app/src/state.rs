@@ -2,14 +2,19 @@
 
 use serde::Serialize;
 use stethoscope_core::anatomy::Part;
+use stethoscope_core::closeup::{Closeup, CloseupRequest};
 use stethoscope_core::outline::Selectable;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition, TensorDelta};
 use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
 use stethoscope_core::work::DeltaRequest;
+use stethoscope_show::merge;
 
 use crate::chosen::Chosen;
+use crate::closeup::Looking;
+use crate::composing::{Composing, Preview};
 use crate::measurement::Measurement;
 use crate::notices::{Gravity, Notices};
+use crate::pictures::Pictures;
 use crate::platform::{Answer, Opening, Platform, Side};
 use crate::remembered::Remembered;
 use crate::rows::Module;
@@ -36,8 +41,12 @@ pub struct State {
     pub measurement: Measurement,
     /// What the person looks at.
     pub chosen: Chosen,
+    /// What is seen inside the chosen tensor.
+    pub looking: Looking,
     /// What is to be measured.
     pub selecting: Selecting,
+    /// A model made out of A and B.
+    pub composing: Composing,
     /// How the table is sorted and filtered.
     pub table: Table,
     /// What went wrong, or is worth knowing.
@@ -54,6 +63,8 @@ pub struct State {
     pub dialog: Option<Dialog>,
     /// Whether the panels go back to where they come from.
     pub resets_layout: bool,
+    /// Pictures of panels that are to be saved.
+    pub pictures: Pictures,
     /// Whether to measure as soon as both checkpoints are open.
     pub runs_when_ready: bool,
 }
@@ -67,7 +78,9 @@ impl State {
             slots: <[Slot; 2]>::default(),
             measurement: Measurement::default(),
             chosen: Chosen::default(),
+            looking: Looking::default(),
             selecting: Selecting::default(),
+            composing: Composing::default(),
             table: Table::default(),
             notices: Notices::default(),
             shows_notices: false,
@@ -76,6 +89,7 @@ impl State {
             norms_only: false,
             dialog: None,
             resets_layout: false,
+            pictures: Pictures::default(),
             runs_when_ready: false,
         }
     }
@@ -126,44 +140,43 @@ impl State {
         self.runs_when_ready = true;
     }
 
-    /// Opens what was dropped or picked: on a side, or where there is room.
+    /// Opens what was dropped or picked: on a side, or where there is room. One notice tells of all that is refused for one
+    /// reason.
     pub fn open_all(&mut self, side: Option<Side>, openings: Vec<Opening>) {
-        let checkpoints = openings.iter().filter(|opening| matches!(opening, Opening::Checkpoint(_))).count();
-        if checkpoints > 2 {
-            let text = format!("{checkpoints} checkpoints were given at once; the first two were opened");
-            self.notices.add(Gravity::Warning, "open", &text);
-        }
-        let mut sides = match side {
-            // Two at once fill both sides, whichever they were dropped on.
-            _ if checkpoints > 1 => Side::BOTH.to_vec(),
-            Some(side) => vec![side],
-            None => vec![Side::BOTH.into_iter().find(|side| self.slot(*side).is_empty()).unwrap_or(Side::B)],
-        }
-        .into_iter();
+        let (mut checkpoints, mut reports) = (Vec::new(), Vec::new());
+        let mut refused: Vec<(String, Vec<String>)> = Vec::new();
         for opening in openings {
             match opening {
-                Opening::Checkpoint(reference) => {
-                    if let Some(side) = sides.next() {
-                        self.open(side, &reference);
-                    }
-                }
-                Opening::Report { name, bytes } => self.open_report(&name, &bytes),
-                Opening::Refused(text) => {
-                    self.notices.add(Gravity::Error, "open", &text);
-                    self.shows_notices = true;
-                }
+                Opening::Checkpoint(reference) => checkpoints.push(reference),
+                Opening::Report(report) => reports.push(report),
+                Opening::Refused { name, why } => match refused.iter_mut().find(|(known, _)| *known == why) {
+                    Some((_, names)) => names.push(name),
+                    None => refused.push((why, vec![name])),
+                },
             }
         }
-    }
-
-    /// Shows a report from a file.
-    pub fn open_report(&mut self, name: &str, bytes: &[u8]) {
-        match saving::read(name, bytes) {
-            Ok(report) => self.show(report),
-            Err(error) => {
-                self.notices.add(Gravity::Error, "open", &error);
-                self.shows_notices = true;
+        for (why, names) in refused {
+            self.notices.add(Gravity::Error, "open", &format!("{}: {why}", listed(&names)));
+            self.shows_notices = true;
+        }
+        for (count, most, what) in [(checkpoints.len(), 2, "checkpoints"), (reports.len(), 1, "reports")] {
+            if count > most {
+                let opened = if most == 1 { "first was" } else { "first two were" };
+                let text = format!("{count} {what} were given at once; the {opened} opened");
+                self.notices.add(Gravity::Warning, "open", &text);
             }
+        }
+        let sides = match side {
+            // Two at once fill both sides, whichever they were dropped on.
+            _ if checkpoints.len() > 1 => Side::BOTH.to_vec(),
+            Some(side) => vec![side],
+            None => vec![Side::BOTH.into_iter().find(|side| self.slot(*side).is_empty()).unwrap_or(Side::B)],
+        };
+        for (side, reference) in sides.into_iter().zip(checkpoints) {
+            self.open(side, &reference);
+        }
+        if let Some(report) = reports.into_iter().next() {
+            self.show(*report);
         }
     }
 
@@ -211,22 +224,33 @@ impl State {
     pub fn run(&mut self) {
         self.runs_when_ready = false;
         if let Ok(request) = self.request() {
-            let revision = self.measurement.rows.revision;
-            self.measurement = Measurement::start(request, self.platform.as_mut(), revision);
-            self.chosen = Chosen { row: None, ..std::mem::take(&mut self.chosen) };
+            self.measure(request);
         }
+    }
+
+    fn measure(&mut self, request: DeltaRequest) {
+        let revision = self.measurement.rows.revision;
+        self.measurement = Measurement::start(request, self.platform.as_mut(), revision);
+        self.chosen = Chosen { row: None, ..std::mem::take(&mut self.chosen) };
     }
 
     /// Takes what jobs and dialogs have answered since the last time.
     pub fn drain(&mut self) {
         for answer in self.platform.answers() {
             match answer {
-                Answer::Picked(side, openings) => self.open_all(Some(side), openings),
+                Answer::Opened(side, openings) => self.open_all(side, openings),
+                Answer::Out(out) => self.composing.write(out, self.platform.as_mut()),
                 Answer::Saved(name) => self.notices.add(Gravity::Note, "save", &format!("{name} was saved")),
                 Answer::Failed(text) => {
                     self.notices.add(Gravity::Error, "app", &text);
                     self.shows_notices = true;
                 }
+            }
+        }
+        for picture in self.pictures.take() {
+            match picture {
+                Ok((name, png)) => self.platform.save(&name, png),
+                Err(error) => self.notices.add(Gravity::Error, "save", &error),
             }
         }
         for side in Side::BOTH {
@@ -244,6 +268,8 @@ impl State {
             }
         }
         self.update_selection();
+        self.update_closeup();
+        self.update_recipe();
         let both_open = Side::BOTH.iter().all(|side| self.slot(*side).opened().is_some());
         if self.runs_when_ready && both_open && !self.measurement.is_running() {
             self.run();
@@ -257,12 +283,76 @@ impl State {
         self.selecting = selecting;
     }
 
+    /// Looks into the chosen tensor: at once where its bytes are at hand, else when the person asks for it.
+    fn update_closeup(&mut self) {
+        let wanted = self.closeup_request();
+        self.looking.turn_to(wanted);
+        if self.is_at_hand() {
+            self.look();
+        }
+        self.looking.drain(&mut self.notices);
+    }
+
+    /// Whether everything that is open can be read without a network.
+    fn is_at_hand(&self) -> bool {
+        let is_remote = |side: Side| self.slot(side).opened().is_some_and(|open| open.selectable.outline().is_remote);
+        !Side::BOTH.into_iter().any(is_remote)
+    }
+
+    /// Works out what the recipe would make: at once where its models are at hand, else when the person asks for it.
+    fn update_recipe(&mut self) {
+        let asked = self.composing.named(|letter| {
+            let side = Side::BOTH.into_iter().find(|side| side.to_string() == letter);
+            let Some(side) = side else { return Ok(letter.to_owned()) };
+            let open = self.slot(side).opened().map(|opened| opened.inspection.reference.clone());
+            open.ok_or_else(|| format!("open {side}, {}, first", side.meaning()))
+        });
+        self.composing.turn_to(asked);
+        if self.is_at_hand() {
+            self.look_at_recipe();
+        }
+        self.composing.drain(&mut self.notices);
+    }
+
+    /// Begins to work out what the recipe would make, if that was not begun yet.
+    pub fn look_at_recipe(&mut self) {
+        self.composing.look(self.platform.as_mut());
+    }
+
+    /// Measures how the model that the recipe makes differs from one that is open.
+    pub fn measure_recipe(&mut self, against: Side) {
+        let from = self.slot(against).opened().map(|opened| opened.inspection.reference.clone());
+        if let (Some(a), Some(recipe)) = (from, self.composing.to_follow()) {
+            let (select, relative, norms_only) = ("all".to_owned(), self.definition, self.norms_only);
+            let request = DeltaRequest { a, b: recipe.to_owned(), select, relative, norms_only };
+            self.measure(request);
+        }
+    }
+
+    /// Begins to look into the chosen tensor, if that was not begun yet.
+    pub fn look(&mut self) {
+        self.looking.start(self.platform.as_mut());
+    }
+
+    /// What would show the chosen tensor from inside; none while it cannot be.
+    pub fn closeup_request(&self) -> Option<CloseupRequest> {
+        let row = self.measurement.rows.tensors.get(self.chosen.row?)?;
+        if self.measurement.is_running() || self.is_of_others() {
+            return None;
+        }
+        let open = |side: Side| Some(self.slot(side).opened()?.inspection.reference.clone());
+        let (a, b) = (open(Side::A)?, open(Side::B)?);
+        Some(CloseupRequest { a, b, tensor: row.name.clone(), slice: row.site.slice.clone() })
+    }
+
     /// Keeps what is worth knowing of a slot that has just been opened, or could not be.
     fn tell_of(&mut self, side: Side) {
         let slot = if side == Side::A { &self.slots[0] } else { &self.slots[1] };
         match &slot.content {
             Content::Open(opened) => {
-                self.remembered.opened(&opened.inspection.reference);
+                if self.platform.is_lasting(&opened.inspection.reference) {
+                    self.remembered.opened(&opened.inspection.reference);
+                }
                 for oddity in opened.inspection.oddities.iter().chain(&opened.inspection.envelope.warnings) {
                     self.notices.add(Gravity::Warning, side.to_string(), oddity);
                 }
@@ -326,7 +416,12 @@ impl State {
     /// Whether something is awaited, so that the app must look again soon.
     pub fn is_busy(&self) -> bool {
         let is_opening = Side::BOTH.iter().any(|side| self.slot(*side).is_opening());
-        is_opening || (self.measurement.is_running() && !self.measurement.is_paused) || self.platform.is_awaiting()
+        is_opening
+            || self.looking.is_running()
+            || self.composing.is_running()
+            || self.pictures.is_awaiting()
+            || (self.measurement.is_running() && !self.measurement.is_paused)
+            || self.platform.is_awaiting()
     }
 
     /// What there is, for tests from outside.
@@ -338,6 +433,12 @@ impl State {
             is_busy: self.is_busy(),
             rows: self.measurement.rows.tensors.len(),
             chosen: self.chosen.describe(),
+            closeup: self.looking.shown().cloned(),
+            recipe: self.composing.text.clone(),
+            makes: match &self.composing.preview {
+                Preview::Shown(report) => merge::groups(report).iter().map(|group| group.made.clone()).collect(),
+                _ => Vec::new(),
+            },
             notices: self.notices.all().iter().map(|notice| format!("{}: {}", notice.about, notice.text)).collect(),
             report: self.measurement.whole_report(),
         }
@@ -360,9 +461,26 @@ impl State {
 
     /// Whether the numbers shown are of other checkpoints than those that are open.
     pub fn is_of_others(&self) -> bool {
-        let Some(request) = &self.measurement.request else { return false };
+        let Some((a, b)) = self.measurement.measured() else { return false };
         let is_other = |side, measured: &str| self.slot(side).reference().is_some_and(|open| open != measured);
-        is_other(Side::A, &request.a) || is_other(Side::B, &request.b)
+        is_other(Side::A, a) || is_other(Side::B, b)
+    }
+
+    /// Whether the numbers shown are of what the recipe makes, in B's place.
+    pub fn is_of_recipe(&self) -> bool {
+        let measured = self.measurement.request.as_ref().map(|request| request.b.as_str());
+        measured.is_some() && measured == self.composing.to_follow()
+    }
+}
+
+/// Names in a sentence: all of a few, the first of many.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        _ if names.len() > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), names.len() - SHOWN),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -381,6 +499,12 @@ pub struct Summary {
     pub rows: usize,
     /// What is chosen, in words.
     pub chosen: Option<String>,
+    /// What is seen inside the chosen tensor.
+    pub closeup: Option<Closeup>,
+    /// The recipe's text.
+    pub recipe: String,
+    /// The ways in which the tensors are made that it makes.
+    pub makes: Vec<String>,
     /// Every notice.
     pub notices: Vec<String>,
     /// The report, once it is complete.

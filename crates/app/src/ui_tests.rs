@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use egui::{Key, Modifiers, Theme, Vec2, vec2};
 use egui_kittest::Harness;
@@ -10,12 +11,27 @@ use egui_kittest::kittest::Queryable as _;
 use crate::App;
 use crate::chosen::{Chosen, ModuleKey};
 use crate::notices::Gravity;
-use crate::panels::selector;
+use crate::panels::{Panel, selector};
 use crate::platform::{Opening, Side};
 use crate::specimens::{Seen, Specimen};
 use crate::table::Column;
 use stethoscope_core::anatomy::{Part, Role};
 use stethoscope_core::report::DeltaReport;
+use stethoscope_core::work::Request;
+
+/// What is let go over a window.
+#[derive(Debug)]
+struct Something;
+
+impl egui::DroppedFile for Something {
+    fn path(&self) -> &std::path::Path {
+        std::path::Path::new("something")
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("nobody should read it".to_owned())
+    }
+}
 
 /// The app in a window of this size, on a platform that runs everything at once.
 struct Window {
@@ -56,6 +72,12 @@ impl Window {
         self
     }
 
+    /// Lets a file go over the window; the platform decides what it is.
+    fn drop_something(&mut self) {
+        self.harness.input_mut().dropped_files.push(Arc::new(Something));
+        self.harness.run();
+    }
+
     fn app(&mut self) -> &mut App {
         self.harness.state_mut().as_mut().expect("made by the first frame")
     }
@@ -94,6 +116,65 @@ fn a_click_on_a_module_chooses_it_everywhere() {
     assert!(chosen.starts_with("down_proj, every layer"), "{chosen}");
     assert!(window.harness.query_by_label("Modules over layers; chosen: down_proj, every layer").is_some());
     assert!(window.harness.query_by_label("Heat map of layers and modules; chosen: down_proj, every layer").is_some());
+}
+
+/// Chooses a tensor of the demonstration by its module and layer.
+fn choose(window: &mut Window, module: &str, layer: u32) {
+    let key = ModuleKey { role: Role::new(module.to_owned()), part: Part::Weight };
+    let chosen = Chosen::cell(&window.app().state.measurement.rows, key, Some(layer));
+    assert!(chosen.row.is_some());
+    window.app().state.chosen = chosen;
+    window.harness.run();
+}
+
+#[test]
+fn a_chosen_tensor_is_looked_into_at_once_where_its_bytes_are_at_hand() {
+    let mut window = Window::plain().with_demo();
+    choose(&mut window, "q_proj", 8);
+    let state = &window.app().state;
+    let row = &state.measurement.rows.tensors[state.chosen.row.unwrap()];
+    let closeup = state.looking.shown().expect("it was read").clone();
+    assert_eq!(closeup.tensor, row.name);
+    assert!((closeup.l2_delta - row.numbers.l2_delta).abs() < 1e-6 * row.numbers.l2_delta);
+    let heads = closeup.heads.unwrap().delta.len();
+    let label = format!("Picture: {heads} heads: head ");
+    let is_shown =
+        |node: &egui_kittest::kittest::AccessKitNode<'_>| node.label().is_some_and(|text| text.starts_with(&label));
+    assert!(window.harness.query_by(is_shown).is_some());
+    // Another tensor, another close-up; a module as a whole has none.
+    choose(&mut window, "input_norm", 8);
+    let closeup = window.app().state.looking.shown().unwrap();
+    assert_eq!((closeup.tensor.as_str(), closeup.columns.is_none()), ("model.layers.8.input_layernorm.weight", true));
+    window.app().state.chosen = Chosen::module(o_proj());
+    window.harness.run();
+    assert!(window.app().state.looking.shown().is_none());
+}
+
+#[test]
+fn what_is_far_away_is_looked_into_when_the_person_asks() {
+    let window = Window::plain();
+    window.seen.borrow_mut().is_remote = true;
+    let mut window = window.with_demo();
+    choose(&mut window, "o_proj", 3);
+    let closeups = |window: &Window| {
+        window.seen.borrow().asked.iter().filter(|request| matches!(request, Request::Closeup(_))).count()
+    };
+    assert_eq!(closeups(&window), 0, "nothing is fetched by itself");
+    window.click("Look inside");
+    window.harness.run();
+    assert_eq!(closeups(&window), 1);
+    assert!(window.app().state.looking.shown().is_some());
+}
+
+#[test]
+fn a_report_alone_says_what_to_open_to_see_more() {
+    let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
+    let mut window = Window::plain();
+    window.app().state.open_all(None, vec![Opening::Report(Box::new(report))]);
+    window.harness.run();
+    choose(&mut window, "o_proj", 3);
+    let words = "Open the two checkpoints that were measured to see its heads, rows and columns.";
+    assert!(window.harness.query_by_label(words).is_some());
 }
 
 #[test]
@@ -236,7 +317,7 @@ fn a_saved_report_opens_again_with_the_same_numbers() {
     assert_eq!(name, "delta.json");
     let before = window.app().state.measurement.whole_report().unwrap();
     let mut other = Window::plain();
-    other.app().state.open_all(None, vec![Opening::Report { name: name.clone(), bytes: bytes.clone() }]);
+    other.app().state.open_all(None, vec![Opening::report(name, bytes)]);
     other.harness.run();
     let after = other.app().state.measurement.whole_report().unwrap();
     assert!(before.tensors == after.tensors && before.modules == after.modules, "to the last digit");
@@ -244,13 +325,33 @@ fn a_saved_report_opens_again_with_the_same_numbers() {
 }
 
 #[test]
-fn twenty_strange_files_at_once_end_in_the_drawer() {
+fn twenty_strange_files_at_once_are_one_notice_of_each_kind() {
     let mut window = Window::plain();
-    let refused = (0..20).map(|number| Opening::Refused(format!("{number}.png is no checkpoint"))).collect();
-    window.app().state.open_all(None, refused);
-    window.harness.run();
-    assert_eq!(window.app().state.notices.grave(), 20);
+    let why = |number: usize| if number < 16 { "no checkpoint; give a folder" } else { "GGUF, which is not read" };
+    let refused = |number: usize| Opening::Refused { name: format!("{number}.bin"), why: why(number).to_owned() };
+    window.seen.borrow_mut().drops = (0..20).map(refused).collect();
+    window.drop_something();
+    let texts: Vec<&str> = window.app().state.notices.all().iter().map(|notice| notice.text.as_str()).collect();
+    assert_eq!(
+        texts,
+        [
+            "0.bin, 1.bin, 2.bin and 13 more: no checkpoint; give a folder",
+            "16.bin, 17.bin, 18.bin and 1 more: GGUF, which is not read"
+        ]
+    );
     assert!(window.harness.query_by_label("Drop two checkpoints").is_some(), "nothing else changed");
+}
+
+#[test]
+fn of_several_reports_the_first_is_shown() {
+    let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
+    let mut window = Window::plain();
+    let other = DeltaReport { select: "norm".into(), ..report.clone() };
+    let openings = [report, other].map(|report| Opening::Report(Box::new(report)));
+    window.app().state.open_all(None, openings.into());
+    window.harness.run();
+    assert_eq!(window.app().state.selecting.text, "all");
+    assert_eq!(window.app().state.notices.grave(), 1);
 }
 
 #[test]
@@ -283,19 +384,23 @@ fn an_idle_window_does_not_repaint() {
     assert!(!window.app().state.is_busy());
 }
 
-#[test]
-fn a_model_of_200_layers_and_10_000_tensors_is_scrolled_sorted_and_filtered() {
-    let mut window = Window::plain().with_demo();
-    let report = window.app().state.measurement.whole_report().unwrap();
+/// A report of 200 layers and 10,000 tensors.
+fn large_report() -> DeltaReport {
+    let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
     let tensors = (0..10_000_u32).map(|number| {
         let mut row = report.tensors[number as usize % report.tensors.len()].clone();
         row.site.layer = Some(number % 200);
         row.name = format!("model.layers.{}.experts.{number}", number % 200);
         row
     });
-    let report = DeltaReport { tensors: tensors.collect(), ..report };
-    let bytes = serde_json::to_vec(&report).unwrap();
-    window.app().state.open_report("large.json", &bytes);
+    DeltaReport { tensors: tensors.collect(), ..report }
+}
+
+#[test]
+fn a_model_of_200_layers_and_10_000_tensors_is_scrolled_sorted_and_filtered() {
+    let report = large_report();
+    let mut window = Window::plain();
+    window.app().state.open_all(None, vec![Opening::Report(Box::new(report))]);
     window.harness.run();
     assert!(window.harness.query_by_label("10,000 of 10,000 tensors").is_some());
     let in_sight = |window: &Window| {
@@ -311,15 +416,20 @@ fn a_model_of_200_layers_and_10_000_tensors_is_scrolled_sorted_and_filtered() {
     assert!(window.harness.query_by_label("50 of 10,000 tensors").is_some());
 }
 
+/// Where pictures are kept to be looked at.
+fn pictures_folder() -> std::path::PathBuf {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pictures");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
 /// Renders a window and keeps the picture; it must hold more than one colour.
 fn picture(name: &str, size: Vec2, theme: Theme, prepare: impl FnOnce(&mut Window)) {
     let mut window = Window::new(size, theme);
     prepare(&mut window);
     window.harness.run();
     let image = window.harness.render().expect("there is a software adapter");
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/pictures");
-    std::fs::create_dir_all(&folder).unwrap();
-    image.save(folder.join(format!("{name}.png"))).unwrap();
+    image.save(pictures_folder().join(format!("{name}.png"))).unwrap();
     let mut colors: Vec<[u8; 4]> = image.pixels().map(|pixel| pixel.0).collect();
     colors.sort_unstable();
     colors.dedup();
@@ -347,4 +457,181 @@ fn every_window_paints_something() {
     picture("demo-phone", vec2(390.0, 760.0), Theme::Light, demo);
     picture("demo-tiny", vec2(300.0, 200.0), Theme::Dark, demo);
     picture("welcome-tiny", vec2(300.0, 200.0), Theme::Light, |_| {});
+}
+
+#[test]
+fn a_plot_is_saved_as_it_is_seen_and_as_the_reports_figure() {
+    let mut window = Window::plain().with_demo();
+    for item in ["Picture as PNG", "Figure as SVG"] {
+        window.harness.get_by_label("Save Over layers").click();
+        window.harness.run_steps(4);
+        window.harness.get_by_label(item).click();
+        window.harness.run();
+    }
+    let saved = window.seen.borrow().saved.clone();
+    let names: Vec<&str> = saved.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["delta-lines.png", "relative-norms.svg"]);
+    let picture = image::load_from_memory(&saved[0].1).unwrap().into_rgb8();
+    std::fs::write(pictures_folder().join("saved-lines.png"), &saved[0].1).unwrap();
+    assert!(picture.width() > 400 && picture.height() > 150, "{:?}", picture.dimensions());
+    let [red, green, blue] = stethoscope_show::colors::category(0);
+    let has = |color: [u8; 3]| picture.pixels().any(|pixel| pixel.0 == color);
+    assert!(has([red, green, blue]) || has([250; 3]), "the plot's own colours");
+    assert!(!window.app().state.is_busy(), "nothing is awaited any more");
+}
+
+#[test]
+fn a_plot_is_zoomed_by_scrolling_and_shows_all_again_after_a_double_click() {
+    let mut window = Window::plain().with_demo();
+    let label = "Modules over layers; chosen: o_proj, every layer";
+    let area = window.harness.get_by_label(label).rect();
+    let before = window.harness.render().unwrap();
+    window.harness.hover_at(area.center());
+    window.harness.event(egui::Event::MouseWheel {
+        unit: egui::MouseWheelUnit::Point,
+        delta: vec2(0.0, 300.0),
+        phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Wheel,
+        modifiers: Modifiers::NONE,
+    });
+    window.harness.run();
+    let pixels = |image: &image::RgbaImage| -> Vec<u8> {
+        let below =
+            image::imageops::crop_imm(image, area.left() as u32, area.bottom() as u32 - 28, area.width() as u32, 12);
+        below.to_image().into_raw()
+    };
+    let near = window.harness.render().unwrap();
+    assert!(pixels(&near) != pixels(&before), "other layers stand below");
+    let button = |pressed| egui::Event::PointerButton {
+        pos: area.center(),
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers: Modifiers::NONE,
+    };
+    // In one frame, since a test's frames are far apart.
+    window.harness.input_mut().events.extend([true, false, true, false].map(button));
+    window.harness.run();
+    window.harness.event(egui::Event::PointerGone);
+    window.harness.run();
+    let after = window.harness.render().unwrap();
+    assert!(pixels(&after) == pixels(&before), "all layers again");
+}
+
+#[test]
+fn ten_thousand_tensors_in_the_smallest_window_are_still_to_be_read() {
+    let report = large_report();
+    let mut window = Window::new(vec2(300.0, 200.0), Theme::Dark);
+    window.app().state.open_all(None, vec![Opening::Report(Box::new(report))]);
+    window.harness.run();
+    for title in ["Over layers", "Heat map", "Distribution", "Numbers", "Tensors", "Selection", "Modules"] {
+        // Tabs beside the window's edge are reached by scrolling; that is not what is tried here.
+        let tab = window.harness.query_all_by_label(title).next();
+        tab.expect("there is a tab for it").click();
+        window.harness.run();
+    }
+    let picture = window.harness.render().unwrap();
+    picture.save(pictures_folder().join("large-tiny.png")).unwrap();
+    assert!(window.harness.query_by_label("Checkpoint A").is_some());
+}
+
+#[test]
+fn a_click_shows_what_the_paper_s_transplant_would_make_and_undo_takes_it_back() {
+    let mut window = Window::plain().with_demo();
+    window.click("Recipe");
+    window.click("M1");
+    let summary = window.app().state.summary();
+    assert_eq!(summary.recipe, "A; take o_proj from B");
+    assert_eq!(summary.makes, ["kept of demo:base", "taken from demo:reasoner"]);
+    window.click("Undo");
+    let summary = window.app().state.summary();
+    assert_eq!((summary.recipe.as_str(), summary.makes.as_slice()), ("A;", &["kept of demo:base".to_owned()][..]));
+}
+
+#[test]
+fn what_is_selected_is_taken_or_broken_and_the_result_is_measured() {
+    let mut window = Window::plain().with_demo();
+    window.click("Recipe");
+    "o_proj".clone_into(&mut window.app().state.selecting.text);
+    window.click("Take from B");
+    "k_proj & layers 3..5".clone_into(&mut window.app().state.selecting.text);
+    window.click("Zero");
+    window.harness.run();
+    let makes = window.app().state.summary().makes;
+    assert_eq!(makes, ["kept of demo:base", "taken from demo:reasoner", "set to 0"]);
+    window.click("Measure against A");
+    let state = &window.app().state;
+    assert!(state.is_of_recipe());
+    let report = state.measurement.whole_report().expect("it was measured");
+    let changed = |role: &str, layer| {
+        let is_it = |row: &&stethoscope_core::report::TensorDelta| {
+            row.site.role.name() == role && row.site.layer == Some(layer) && row.site.part == Part::Weight
+        };
+        report.tensors.iter().find(is_it).expect("a row").numbers.changed > 0
+    };
+    assert!(changed("o_proj", 0) && changed("k_proj", 3));
+    assert!(!changed("k_proj", 5) && !changed("q_proj", 3));
+}
+
+#[test]
+fn a_recipe_can_be_looked_at() {
+    for (name, theme) in [("recipe-light", Theme::Light), ("recipe-dark", Theme::Dark)] {
+        picture(name, vec2(1280.0, 800.0), theme, |window| {
+            window.app().state.open_demo();
+            window.harness.run();
+            window.click("Recipe");
+            "o_proj + norm".clone_into(&mut window.app().state.selecting.text);
+            window.click("Take from B");
+            "k_proj & layers 3..5".clone_into(&mut window.app().state.selecting.text);
+            window.click("Zero");
+            window.harness.run();
+        });
+    }
+}
+
+/// Whether a picture looks like the one that is kept under this name, for which small differences of adapters do not count.
+/// With the environment's `STETHOSCOPE_KEEP_PICTURES`, keeps it instead: to be looked at before it is committed.
+fn assert_looks_like(name: &str, png: &[u8]) {
+    /// How far a channel may be off, and how many pixels may be off further.
+    const TOLERANCE: u8 = 24;
+    const SHARE: usize = 200;
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/pictures").join(name);
+    if std::env::var_os("STETHOSCOPE_KEEP_PICTURES").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, png).unwrap();
+    }
+    std::fs::write(pictures_folder().join(name), png).unwrap();
+    let read = |bytes: &[u8]| image::load_from_memory(bytes).unwrap().into_rgb8();
+    let (found, kept) = (read(png), read(&std::fs::read(&path).unwrap()));
+    assert_eq!(found.dimensions(), kept.dimensions(), "{name}");
+    let is_off = |(one, other): &(&u8, &u8)| one.abs_diff(**other) > TOLERANCE;
+    let off = found.as_raw().iter().zip(kept.as_raw()).filter(is_off).count();
+    assert!(off * SHARE < kept.as_raw().len(), "{name}: {off} of {} channels differ", kept.as_raw().len());
+}
+
+#[test]
+fn plots_look_as_they_did() {
+    let mut window = Window::plain().with_demo();
+    choose(&mut window, "q_proj", 8);
+    let plots = [Panel::HeatMap, Panel::Distribution, Panel::Tensor];
+    for panel in plots {
+        window.app().state.pictures.want(panel);
+        window.harness.run();
+    }
+    let saved = window.seen.borrow().saved.clone();
+    assert_eq!(saved.len(), plots.len());
+    for (name, png) in saved {
+        assert_looks_like(&name, &png);
+    }
+}
+
+#[test]
+fn every_plot_in_sight_is_in_the_menu_that_saves() {
+    let mut window = Window::plain().with_demo();
+    window.harness.get_by_label("Save").click();
+    window.harness.run_steps(4);
+    for title in ["Over layers", "Distribution", "Numbers"] {
+        assert!(window.harness.query_by_label(&format!("Picture of {title}")).is_some(), "{title}");
+    }
+    window.click("Picture of Heat map");
+    assert_eq!(window.seen.borrow().saved[0].0, "delta-heat-map.png");
 }

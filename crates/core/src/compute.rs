@@ -334,7 +334,7 @@ fn gather(bytes: &[u8], ranges: impl Iterator<Item = Range<usize>>, out: &mut Ve
 
 /// How many elements of a tensor are decoded at a time. MXFP4 is stored by columns of its logical matrices, in groups: whole
 /// rows of groups are read once each, where anything less reads a group again for each of its values.
-fn piece_length(tensor: &Tensor) -> u64 {
+pub(crate) fn piece_length(tensor: &Tensor) -> u64 {
     match (&tensor.storage, tensor.shape.as_slice()) {
         (Storage::Mxfp4 { .. }, [.., outputs]) => {
             let rows = outputs.saturating_mul(MXFP4_GROUP).max(1);
@@ -345,14 +345,14 @@ fn piece_length(tensor: &Tensor) -> u64 {
 }
 
 /// The elements of a part in a stretch of the tensor.
-struct Piece {
+pub(crate) struct Piece {
     stretch: Range<u64>,
     runs: Vec<Range<u64>>,
     elements: u64,
 }
 
 impl Piece {
-    fn new(region: &Region, stretch: Range<u64>) -> Self {
+    pub(crate) fn new(region: &Region, stretch: Range<u64>) -> Self {
         let runs = region.runs(stretch.clone());
         let elements = runs.iter().map(|run| run.end - run.start).sum();
         Self { stretch, runs, elements }
@@ -363,7 +363,12 @@ impl Piece {
     }
 
     /// Decodes the elements into `out`, behind each other; `between` is room for those that lie between them.
-    fn decode<T: Copy + Default>(&self, between: &mut Vec<T>, out: &mut Vec<T>, decode: impl Fn(Range<u64>, &mut [T])) {
+    pub(crate) fn decode<T: Copy + Default>(
+        &self,
+        between: &mut Vec<T>,
+        out: &mut Vec<T>,
+        decode: impl Fn(Range<u64>, &mut [T]),
+    ) {
         out.clear();
         let Range { start, end } = self.stretch;
         let length = |range: &Range<u64>| (range.end - range.start) as usize;

@@ -1,6 +1,6 @@
 //! Delta, the first stethoscope: which modules changed, how much, and in what way.
 
-mod reading;
+pub(crate) mod reading;
 mod rows;
 
 use std::collections::BTreeMap;

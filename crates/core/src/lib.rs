@@ -8,7 +8,7 @@
 //!    reads; a checkpoint whose parts have names is a [`model::Model`], and [`selection`] lets a person name some of them.
 //! 3. [`pairing`] finds the tensors that two checkpoints share, [`plan`] cuts them into steps that each read a bounded
 //!    number of bytes, and a [`compute::Compute`] turns each step into [`statistics`] with the [`kernels`], after
-//!    [`dequantise`] where it must. [`delta`] leads them through it.
+//!    [`dequantise`] where it must. [`delta`] leads them through it; a [`closeup`] looks inside one tensor.
 //! 4. [`report`] is what a person or a program reads at the end; [`bimodality`] is its judgement of the shape of a change,
 //!    [`settings`] what differs beside the weights, and a [`fingerprint`] says which weights these were.
 //!
@@ -20,6 +20,7 @@
 pub mod anatomy;
 pub mod bimodality;
 pub mod checkpoint;
+pub mod closeup;
 pub mod compute;
 pub mod config;
 pub mod conformance;

@@ -18,6 +18,8 @@ pub struct Outline {
     pub tensors: Vec<OutlinedTensor>,
     /// `config.json`, where there is one that is JSON.
     pub config: Option<serde_json::Value>,
+    /// Whether its weights come over a network.
+    pub is_remote: bool,
 }
 
 /// One logical tensor.
@@ -39,6 +41,7 @@ impl Outline {
                 .map(|tensor| OutlinedTensor { name: tensor.name.clone(), shape: tensor.shape.clone() })
                 .collect(),
             config: model.checkpoint.config.clone(),
+            is_remote: model.checkpoint.sources.iter().any(|source| source.is_remote()),
         }
     }
 }

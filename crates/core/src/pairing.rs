@@ -137,6 +137,20 @@ impl Pairing {
     }
 }
 
+/// The tensor of B that the tensor of this index in A is compared with.
+///
+/// # Errors
+/// Why there is none.
+pub fn counterpart<'b>(a: &Model, b: &'b Model, tensor: usize) -> Result<&'b Tensor, Unpaired> {
+    let own = &a.checkpoint.tensors[tensor];
+    let found = counterparts(&a.selectable(), &b.selectable()).get(tensor).copied().flatten();
+    let other = found.and_then(|index| b.checkpoint.tensors.get(index)).ok_or_else(|| missing(own, Presence::A))?;
+    match misfit(own, other) {
+        Some((reason, detail)) => Err(Unpaired { name: own.name.clone(), present_in: Presence::Both, reason, detail }),
+        None => Ok(other),
+    }
+}
+
 fn resolve(model: &Model, selection: &Selection) -> Result<Selected, ResolveError> {
     selection.resolve(&model.selectable(), &model.anatomy, model.config.as_ref())
 }

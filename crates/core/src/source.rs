@@ -29,6 +29,11 @@ pub trait ByteSource: Send + Sync {
         0
     }
 
+    /// Whether its bytes come over a network, so that a person may want to be asked before many are read.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// The local file that it is, byte for byte, for those who can have the system copy parts of it.
     fn path(&self) -> Option<&Path> {
         None

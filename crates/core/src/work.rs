@@ -4,6 +4,7 @@ mod answering;
 
 use serde::{Deserialize, Serialize};
 
+use crate::closeup::{Closeup, CloseupRequest};
 use crate::inspection::Inspection;
 use crate::outline::Outline;
 use crate::recipe::{MergeReport, SHARD_BYTES};
@@ -19,6 +20,8 @@ pub enum Request {
     Delta(DeltaRequest),
     /// What a checkpoint is made of; answered by [`Event::Outline`] and [`Event::Inspection`].
     Inspect(InspectRequest),
+    /// How the change of one tensor is spread over its heads, rows and columns; answered by [`Event::Closeup`].
+    Closeup(CloseupRequest),
     /// Make a model out of others, or say what that would be; answered by [`Event::Merge`].
     Merge(MergeRequest),
 }
@@ -110,12 +113,15 @@ pub enum Event {
     Warning(String),
     /// A row of the report, as soon as it is complete.
     Tensor(Box<TensorDelta>),
-    /// The end of [`Request::Delta`].
+    /// The end of [`Request::Delta`]. Its `tensors` may be left out where it has far to travel: each has come as
+    /// [`Event::Tensor`], in the report's order.
     Delta(Box<DeltaReport>),
     /// What a selection can be chosen from; comes before [`Event::Inspection`].
     Outline(Box<Outline>),
     /// The end of [`Request::Inspect`].
     Inspection(Box<Inspection>),
+    /// The end of [`Request::Closeup`].
+    Closeup(Box<Closeup>),
     /// The end of [`Request::Merge`].
     Merge(Box<MergeReport>),
 }

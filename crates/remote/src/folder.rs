@@ -9,9 +9,12 @@ use stethoscope_core::checkpoint::CheckpointFiles;
 use stethoscope_core::folder::{Choice, LARGEST_INDEX, ShardNumber, SideFiles, check_present, choose, shards_of_index};
 use stethoscope_core::settings::SIDE_FILES;
 use stethoscope_core::source::ByteSource;
+use url::Url;
 
+use crate::client::Client;
 use crate::error::{FetchError, RemoteOpenError};
 use crate::http::LocalFuture;
+use crate::range_source::RangeSource;
 
 /// Shards that are opened at the same time.
 const SHARDS_AT_ONCE: usize = 16;
@@ -35,6 +38,21 @@ pub trait RemoteFolder {
 
     /// All of a file of at most `limit` bytes.
     fn fetch<'a>(&'a self, file: &'a str, limit: u64) -> LocalFuture<'a, Result<Vec<u8>, FetchError>>;
+}
+
+/// Opens the file at a URL, which messages call `name`: what [`RemoteFolder::open`] does where every file has one.
+pub(crate) fn open_at(client: &Client, name: String, url: Url) -> LocalFuture<'_, Result<OpenedFile, FetchError>> {
+    Box::pin(async move { Ok(RangeSource::open(client, name, url).await?.into()) })
+}
+
+/// All of the file at a URL: what [`RemoteFolder::fetch`] does where every file has one.
+pub(crate) fn fetch_at(
+    client: &Client,
+    name: String,
+    url: Url,
+    limit: u64,
+) -> LocalFuture<'_, Result<Vec<u8>, FetchError>> {
+    Box::pin(async move { client.get(&url, limit).await.map_err(|error| FetchError { name, ..error }) })
 }
 
 /// A file that has been opened.

@@ -28,5 +28,5 @@ pub use folder::{OpenedFile, RemoteFolder, Wanted, open_folder};
 pub use http::{Http, LocalFuture, Request, Response, TransportError};
 pub use hub::{HubFolder, HubName};
 pub use open::{Place, is_web, open_place, split_path, without_secrets};
-pub use range_source::{FIRST_READ, READ_SIZE, RangeSource};
+pub use range_source::{FIRST_READ, READ_SIZE, RangeSource, read_checked};
 pub use url_folder::UrlFolder;

@@ -226,6 +226,34 @@ fn readable(text: &str) -> String {
     text.chars().filter(|character| !character.is_control()).take(100).collect()
 }
 
+/// Reads a range of a source whose first bytes came when it was opened, and says what a failure means: every source
+/// elsewhere reads so, and brings what fetches.
+///
+/// # Errors
+/// If the range is not in the source, or cannot be fetched.
+pub async fn read_checked(
+    source: &impl ByteSource,
+    first: &Block,
+    range: Range<u64>,
+    fetch: impl AsyncFnOnce(Range<u64>) -> Result<Block, Failure>,
+) -> Result<Block, ReadError> {
+    let Range { start, end } = range;
+    let (name, available) = (|| source.name().to_owned(), source.length());
+    if start > end || end > available {
+        return Err(ReadError::Shrank { name: name(), start, end, available });
+    }
+    if end <= first.length() as u64 {
+        return Ok(first.slice(start as usize..end as usize));
+    }
+    if start == end {
+        return Ok(Vec::new().into());
+    }
+    fetch(range).await.map_err(|failure| match failure.problem {
+        Problem::Changed(what) => ReadError::Changed { name: name(), what },
+        _ => ReadError::Remote { name: name(), start, end, source: Box::new(failure) },
+    })
+}
+
 impl ByteSource for RangeSource {
     fn name(&self) -> &str {
         &self.name
@@ -236,26 +264,15 @@ impl ByteSource for RangeSource {
     }
 
     fn read(&self, range: Range<u64>) -> ReadFuture<'_> {
-        Box::pin(async move {
-            let Range { start, end } = range;
-            if start > end || end > self.length {
-                return Err(ReadError::Shrank { name: self.name.clone(), start, end, available: self.length });
-            }
-            if end <= self.start.length() as u64 {
-                return Ok(self.start.slice(start as usize..end as usize));
-            }
-            if start == end {
-                return Ok(Vec::new().into());
-            }
-            self.fetch(range).await.map_err(|failure| match failure.problem {
-                Problem::Changed(what) => ReadError::Changed { name: self.name.clone(), what },
-                _ => ReadError::Remote { name: self.name.clone(), start, end, source: Box::new(failure) },
-            })
-        })
+        Box::pin(read_checked(self, &self.start, range, async |range| self.fetch(range).await))
     }
 
     fn read_size(&self) -> u64 {
         READ_SIZE
+    }
+
+    fn is_remote(&self) -> bool {
+        true
     }
 }
 

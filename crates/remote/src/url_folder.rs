@@ -4,9 +4,8 @@ use url::Url;
 
 use crate::client::Client;
 use crate::error::{FetchError, shown};
-use crate::folder::{OpenedFile, RemoteFolder};
+use crate::folder::{OpenedFile, RemoteFolder, fetch_at, open_at};
 use crate::http::LocalFuture;
-use crate::range_source::RangeSource;
 
 /// What is below a URL.
 pub struct UrlFolder {
@@ -72,17 +71,11 @@ impl RemoteFolder for UrlFolder {
     }
 
     fn open<'a>(&'a self, file: &'a str) -> LocalFuture<'a, Result<OpenedFile, FetchError>> {
-        Box::pin(async move {
-            let name = format!("{}/{file}", self.name);
-            Ok(RangeSource::open(&self.client, name, self.url(file)).await?.into())
-        })
+        open_at(&self.client, format!("{}/{file}", self.name), self.url(file))
     }
 
     fn fetch<'a>(&'a self, file: &'a str, limit: u64) -> LocalFuture<'a, Result<Vec<u8>, FetchError>> {
-        Box::pin(async move {
-            let fetched = self.client.get(&self.url(file), limit).await;
-            fetched.map_err(|error| FetchError { name: format!("{}/{file}", self.name), ..error })
-        })
+        fetch_at(&self.client, format!("{}/{file}", self.name), self.url(file), limit)
     }
 }
 

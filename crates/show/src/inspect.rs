@@ -3,7 +3,7 @@
 use stethoscope_core::inspection::{FileSummary, Inspection, ModuleSummary};
 
 use super::modules::label;
-use super::numbers::{bytes, grouped, parameters, plural, share};
+use super::numbers::{bytes, counted_parameters, grouped, parameters, plural, share};
 use super::text::{Align, Sheet, Style, cell, columns, printable, shorten};
 
 /// Columns between two cells.
@@ -45,11 +45,11 @@ pub fn facts(inspection: &Inspection) -> String {
     let origin = if origin.is_empty() { String::new() } else { format!(" ({})", origin.join(", ")) };
     let files = inspection.files.len() as u64;
     format!(
-        "{}{origin} · {} layer{} · {} parameters · {} in {} file{}",
+        "{}{origin} · {} layer{} · {} · {} in {} file{}",
         printable(&inspection.family),
         inspection.layers,
         plural(u64::from(inspection.layers)),
-        parameters(inspection.parameters),
+        counted_parameters(inspection.parameters),
         bytes(inspection.bytes),
         grouped(files),
         plural(files),

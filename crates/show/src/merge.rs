@@ -23,7 +23,10 @@ pub fn table(report: &MergeReport, width: usize, color: bool) -> String {
         sheet.line(&[(Style::Faint, &format!("{name}: fingerprint {fingerprint}…"))]);
     }
     sheet.gap();
-    groups(report, &mut sheet);
+    for group in groups(report) {
+        sheet.paragraph(Style::Strong, &format!("{}: {}", group.made, group.size), 0, 2);
+        sheet.paragraph(Style::Plain, &group.modules, 2, 2);
+    }
     unmatched(report, &mut sheet);
     if !report.findings.is_empty() {
         sheet.gap();
@@ -40,7 +43,7 @@ pub fn table(report: &MergeReport, width: usize, color: bool) -> String {
 }
 
 /// The line that says the most.
-fn facts(report: &MergeReport) -> String {
+pub fn facts(report: &MergeReport) -> String {
     let files = report.files.len() as u64;
     let total = report.files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.bytes));
     format!(
@@ -66,35 +69,32 @@ fn ending(report: &MergeReport) -> String {
     }
 }
 
-/// What tensors that are made in the same way have in common.
-#[derive(Default)]
-struct Group<'r> {
-    tensors: Vec<&'r OutputTensor>,
-    bytes: u64,
+/// Tensors that are made in the same way, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// The way: `taken from B`.
+    pub made: String,
+    /// How many they are, their bytes, and their share of all bytes.
+    pub size: String,
+    /// Which modules, in which layers.
+    pub modules: String,
 }
 
-/// A paragraph for each way in which tensors are made, in the order of the ways.
-fn groups(report: &MergeReport, sheet: &mut Sheet) {
-    let mut groups: BTreeMap<(Vec<What>, String), Group<'_>> = BTreeMap::new();
+/// The ways in which tensors are made, in the order of [`What`].
+pub fn groups(report: &MergeReport) -> Vec<Group> {
+    let mut groups: BTreeMap<(Vec<What>, String), Vec<&OutputTensor>> = BTreeMap::new();
     for tensor in &report.tensors {
         let ways = tensor.parts.iter().map(|part| part.what).collect();
-        let group = groups.entry((ways, made(tensor))).or_default();
-        group.tensors.push(tensor);
-        group.bytes = group.bytes.saturating_add(tensor.bytes);
+        groups.entry((ways, made(tensor))).or_default().push(tensor);
     }
-    let total = groups.values().fold(0_u64, |sum, group| sum.saturating_add(group.bytes));
-    for ((_, made), group) in &groups {
-        let count = group.tensors.len() as u64;
-        let size = format!(
-            "{} tensor{}, {} ({})",
-            grouped(count),
-            plural(count),
-            bytes(group.bytes),
-            share(group.bytes, total)
-        );
-        sheet.paragraph(Style::Strong, &format!("{made}: {size}"), 0, 2);
-        sheet.paragraph(Style::Plain, &modules(&group.tensors), 2, 2);
-    }
+    let sum = |tensors: &[&OutputTensor]| tensors.iter().fold(0_u64, |sum, tensor| sum.saturating_add(tensor.bytes));
+    let total = groups.values().fold(0_u64, |all, tensors| all.saturating_add(sum(tensors)));
+    let group = |((_, made), tensors): ((Vec<What>, String), Vec<&OutputTensor>)| {
+        let (count, size) = (tensors.len() as u64, sum(&tensors));
+        let (share, count, s) = (share(size, total), grouped(count), plural(count));
+        Group { made, size: format!("{count} tensor{s}, {} ({share})", bytes(size)), modules: modules(&tensors) }
+    };
+    groups.into_iter().map(group).collect()
 }
 
 /// How a tensor is made, in words: `taken from B`, or for one of several parts with their shares.

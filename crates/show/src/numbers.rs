@@ -67,6 +67,11 @@ pub fn parameters(count: u64) -> String {
     scaled(count, &["", " K", " M", " B", " T"])
 }
 
+/// The same with its noun: `1.54 B parameters`, `1 parameter`.
+pub fn counted_parameters(count: u64) -> String {
+    format!("{} parameter{}", parameters(count), plural(count))
+}
+
 /// A size in decimal units: `3.09 GB`.
 pub fn bytes(count: u64) -> String {
     scaled(count, &[" B", " kB", " MB", " GB", " TB", " PB"])

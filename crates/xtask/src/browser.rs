@@ -7,18 +7,21 @@ use anyhow::Context;
 use stethoscope_hub_server::HubServer;
 
 use crate::command::{cargo, command, root, run as run_command, target_directory};
-use crate::{needs, serve, web};
+use crate::{needs, serve, single_file, web};
 
 /// Runs all of them.
 pub fn test() -> anyhow::Result<()> {
     let folder = target_directory().join("page");
     web::build(&folder)?;
+    let single_file = target_directory().join(web::SINGLE_FILE);
+    single_file::write(&folder, &single_file)?;
     run_command(&mut cargo(["build", "--locked", "--package", "stethoscope-native"]))?;
     let server = serve::Server::start(&folder, 0)?;
     let hub = HubServer::start(&hub_root()?).context("starting a Hub for the tests")?;
     run_command(
         script("run.mjs")?
             .env("STETHOSCOPE_PAGE", server.address())
+            .env("STETHOSCOPE_SINGLE_FILE", single_file)
             .env("STETHOSCOPE_HUB", hub.url())
             .env("STETHOSCOPE_HUB_CDN", hub.cdn_url())
             .env("STETHOSCOPE_BINARY", target_directory().join("debug/stethoscope"))

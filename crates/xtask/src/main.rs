@@ -7,6 +7,7 @@ mod fixture;
 mod hub_server;
 mod needs;
 mod serve;
+mod single_file;
 mod test;
 mod wasm_target;
 mod web;

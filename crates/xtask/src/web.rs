@@ -6,18 +6,28 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
+use sha2::{Digest, Sha256};
 
 use crate::command::{cargo, root, run as run_command, target_directory};
-use crate::{serve, wasm_target};
+use crate::{serve, single_file, wasm_target};
 
 /// What the wasm module and its script are called in the page's folder.
 const MODULE: &str = "stethoscope";
+
+/// What the page in one file is called.
+pub const SINGLE_FILE: &str = "stethoscope.html";
+
+/// The script that tells a browser which files to keep for when there is no network.
+const KEPT: &str = "offline-files.js";
 
 #[derive(Args)]
 pub struct WebArguments {
     /// The folder for the page; what is in it is replaced.
     #[arg(long, default_value = "dist")]
     out: PathBuf,
+    /// Make one HTML file of the page as well, to be opened from a disk: `stethoscope.html` in the folder.
+    #[arg(long)]
+    single_file: bool,
     /// Serve the page on this machine until stopped.
     #[arg(long)]
     serve: bool,
@@ -31,6 +41,12 @@ pub fn run(arguments: &WebArguments) -> anyhow::Result<()> {
     let out = root().join(&arguments.out);
     build(&out)?;
     print_sizes(&out)?;
+    if arguments.single_file {
+        let file = out.join(SINGLE_FILE);
+        single_file::write(&out, &file)?;
+        let bytes = fs::metadata(&file).with_context(|| format!("reading {}", file.display()))?.len();
+        eprintln!("{bytes:>10}             {SINGLE_FILE}, the page in one file");
+    }
     if arguments.serve {
         let server = serve::Server::start(&out, arguments.port)?;
         eprintln!("the page is at {}; Ctrl-C stops it", server.address());
@@ -63,7 +79,30 @@ pub fn build(out: &Path) -> anyhow::Result<()> {
         let path = entry?.path();
         copy(&path, &out.join(path.file_name().unwrap_or_default()))?;
     }
-    Ok(())
+    write_kept(out)
+}
+
+/// Lists the files that a browser keeps, with a version that changes with any of them.
+fn write_kept(out: &Path) -> anyhow::Result<()> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(out).with_context(|| format!("listing {}", out.display()))? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.sort();
+    let mut hash = Sha256::new();
+    for name in &names {
+        let bytes = fs::read(out.join(name)).with_context(|| format!("reading {name}"))?;
+        hash.update(name.as_bytes());
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    }
+    let version: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    // The page is asked for by its folder's address, too; its own script is the browser's affair.
+    let kept: Vec<&str> = ["./"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    let kept = kept.into_iter().filter(|name| *name != "offline.js").collect::<Vec<_>>();
+    let files = serde_json::to_string_pretty(&kept)?;
+    let script = format!("self.VERSION = \"{version}\";\nself.FILES = {files};\n");
+    fs::write(out.join(KEPT), script).with_context(|| format!("writing {KEPT}"))
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {

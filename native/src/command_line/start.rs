@@ -5,8 +5,12 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
+use stethoscope_core::folder::SideFiles;
+use stethoscope_core::synthetic;
+
 use super::{CommandLine, Failure};
-use crate::platform::Platform;
+use crate::files::{OpenError, OpenOptions, open_reference};
+use crate::platform::{JobError, Platform};
 use crate::window;
 
 /// What the window is opened on.
@@ -23,7 +27,23 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let text = format!("there is no command and no path `{word}`");
         CommandLine::command().error(ErrorKind::InvalidSubcommand, text).exit();
     }
+    arguments.checkpoints.iter().try_for_each(|reference| check(reference))?;
     Ok(window::open(&arguments.checkpoints, Platform::default())?)
+}
+
+/// Complains at once of a checkpoint that is not there, as far as can be told without the network. Whatever else may be wrong
+/// with it, the window says.
+fn check(reference: &str) -> Result<(), JobError> {
+    let options = OpenOptions {
+        demo: Some(synthetic::demo),
+        offline: true,
+        side_files: SideFiles::Configuration,
+        ..OpenOptions::default()
+    };
+    match pollster::block_on(open_reference(reference, &options)) {
+        Err(error @ (OpenError::Missing { .. } | OpenError::Demo { .. })) => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a word is rather a command than a checkpoint: letters alone, and no path.

@@ -2,12 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 
 use eframe::egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
-use stethoscope_app::platform::{Answer, Job, Opening, Pick, Platform, Poll, Side};
+use stethoscope_app::platform::{Answer, Job, Pick, Platform, Poll, Side};
 use stethoscope_core::work::Request;
 
 use super::openings::openings;
@@ -22,13 +24,29 @@ pub struct Desktop {
     context: Context,
     sender: Sender<Answer>,
     receiver: Receiver<Answer>,
+    /// Where files go without asking, where there is nobody to ask.
+    folder: Option<PathBuf>,
+    /// Answers that threads work on, of which nobody but them knows when they come.
+    awaited: Arc<AtomicUsize>,
 }
 
 impl Desktop {
-    /// A desktop that runs requests on this machine.
-    pub fn new(platform: platform::Platform, context: Context) -> Self {
+    /// A desktop that runs requests on this machine. Files that the app saves go to `folder`, or where the person says.
+    pub fn new(platform: platform::Platform, context: Context, folder: Option<PathBuf>) -> Self {
         let (sender, receiver) = channel();
-        Self { platform, context, sender, receiver }
+        Self { platform, context, sender, receiver, folder, awaited: Arc::default() }
+    }
+
+    /// Finds out on a thread of its own what some paths are, and reads the reports among them.
+    pub fn open(&self, side: Option<Side>, paths: Vec<PathBuf>) {
+        self.awaited.fetch_add(1, Ordering::SeqCst);
+        let (sender, context, awaited) = (self.sender.clone(), self.context.clone(), Arc::clone(&self.awaited));
+        thread::spawn(move || {
+            // A window that is gone needs no answer.
+            let _ = sender.send(Answer::Opened(side, openings(&paths)));
+            awaited.fetch_sub(1, Ordering::SeqCst);
+            context.request_repaint();
+        });
     }
 
     /// Waits for a dialog on a thread of its own, and sends what comes of it.
@@ -63,22 +81,31 @@ impl Platform for Desktop {
         match what {
             Pick::Folder => {
                 self.await_dialog(dialog.pick_folder(), move |folder| {
-                    Answer::Picked(side, openings(&paths(&[folder])))
+                    Answer::Opened(Some(side), openings(&paths(&[folder])))
                 });
             }
             Pick::Files => {
                 let dialog = dialog.add_filter("Checkpoints and reports", &["safetensors", "json"]);
-                self.await_dialog(dialog.pick_files(), move |files| Answer::Picked(side, openings(&paths(&files))));
+                self.await_dialog(dialog.pick_files(), move |files| {
+                    Answer::Opened(Some(side), openings(&paths(&files)))
+                });
             }
         }
     }
 
-    fn dropped(&mut self, files: &[DroppedFileHandle]) -> Vec<Opening> {
-        let paths: Vec<PathBuf> = files.iter().map(|file| file.path().to_owned()).collect();
-        openings(&paths)
+    fn dropped(&mut self, side: Option<Side>, files: &[DroppedFileHandle]) {
+        self.open(side, files.iter().map(|file| file.path().to_owned()).collect());
     }
 
     fn save(&mut self, name: &str, bytes: Vec<u8>) {
+        if let Some(folder) = &self.folder {
+            // A window that nobody sees can ask nobody.
+            let written = Destination::File(folder.join(name)).write(&bytes, true);
+            let answer =
+                written.map_or_else(|error| Answer::Failed(error.to_string()), |()| Answer::Saved(name.to_owned()));
+            let _ = self.sender.send(answer);
+            return;
+        }
         let dialog = AsyncFileDialog::new().set_title("Save").set_file_name(name);
         self.await_dialog(dialog.save_file(), move |file| {
             let path = file.path().to_owned();
@@ -91,13 +118,22 @@ impl Platform for Desktop {
         });
     }
 
+    fn can_write(&self) -> bool {
+        true
+    }
+
+    fn pick_out(&mut self, name: &str) {
+        let dialog = AsyncFileDialog::new().set_title("Write a model as a folder").set_file_name(name);
+        self.await_dialog(dialog.save_file(), |folder| Answer::Out(folder.path().display().to_string()));
+    }
+
     fn answers(&mut self) -> Vec<Answer> {
         self.receiver.try_iter().collect()
     }
 
     fn is_awaiting(&self) -> bool {
-        // Whoever closes a dialog wakes the window.
-        false
+        // Whoever closes a dialog wakes the window, and so does a thread that is done; but only the latter comes for sure.
+        self.awaited.load(Ordering::SeqCst) > 0
     }
 
     fn remember(&mut self, text: &str) {

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use eframe::egui::{IconData, Ui, ViewportBuilder};
 use eframe::{CreationContext, Frame, NativeOptions};
 use stethoscope_app::App;
+use stethoscope_app::openings::may_be_report;
 use stethoscope_app::platform::Side;
 
 use super::WindowError;
 use super::desktop::Desktop;
-use super::openings;
 use super::proof::Proof;
 use crate::platform::Platform;
 
@@ -75,21 +75,24 @@ struct Window {
 
 impl Window {
     fn new(creation: &CreationContext<'_>, checkpoints: &[String], platform: Platform) -> Self {
-        let mut app = App::new(&creation.egui_ctx, Box::new(Desktop::new(platform, creation.egui_ctx.clone())));
-        match checkpoints {
-            [report] if openings::may_be_report(&PathBuf::from(report)) => {
-                let opening = openings::report(&PathBuf::from(report));
-                app.state.open_all(None, vec![opening]);
+        let proof = Proof::wanted();
+        let folder = proof.as_ref().map(|proof| proof.folder().to_owned());
+        let desktop = Desktop::new(platform, creation.egui_ctx.clone(), folder);
+        let report = match checkpoints {
+            [report] if may_be_report(report) => Some(PathBuf::from(report)),
+            _ => None,
+        };
+        let is_report = report.is_some();
+        report.into_iter().for_each(|report| desktop.open(None, vec![report]));
+        let mut app = App::new(&creation.egui_ctx, Box::new(desktop));
+        if !is_report {
+            for (side, reference) in Side::BOTH.into_iter().zip(checkpoints) {
+                app.state.open(side, reference);
             }
-            checkpoints => {
-                for (side, reference) in Side::BOTH.into_iter().zip(checkpoints) {
-                    app.state.open(side, reference);
-                }
-                // Two were named to be compared.
-                app.state.runs_when_ready = checkpoints.len() > 1;
-            }
+            // Two were named to be compared.
+            app.state.runs_when_ready = checkpoints.len() > 1;
         }
-        Self { app, proof: Proof::wanted() }
+        Self { app, proof }
     }
 }
 
@@ -101,7 +104,7 @@ impl eframe::App for Window {
     fn ui(&mut self, ui: &mut Ui, _frame: &mut Frame) {
         self.app.ui(ui);
         if let Some(proof) = &mut self.proof {
-            proof.follow(&self.app, ui.ctx());
+            proof.follow(&mut self.app, ui.ctx());
         }
     }
 

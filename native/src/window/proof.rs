@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use eframe::egui::{ColorImage, Context, ViewportCommand};
 use stethoscope_app::App;
+use stethoscope_app::panels::Panel;
 
 /// Names the folder that the proof goes to.
 const VARIABLE: &str = "STETHOSCOPE_WINDOW_PROOF";
@@ -15,10 +16,11 @@ const SETTLING: u32 = 4;
 /// How soon to look again.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// A window that is to prove something: `state.json` and `window.png`.
+/// A window that is to prove something: `state.json`, `window.png`, and the plot that it saved.
 pub struct Proof {
     folder: PathBuf,
     settled: u32,
+    is_drawn: bool,
     is_asked: bool,
     is_written: Arc<AtomicBool>,
 }
@@ -27,17 +29,25 @@ impl Proof {
     /// If the environment asks for one.
     pub fn wanted() -> Option<Self> {
         let folder = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty())?;
-        Some(Self { folder: folder.into(), settled: 0, is_asked: false, is_written: Arc::default() })
+        let (is_drawn, is_asked) = (false, false);
+        Some(Self { folder: folder.into(), settled: 0, is_drawn, is_asked, is_written: Arc::default() })
     }
 
-    /// After every frame: waits until nothing is under way, takes a picture, and closes.
-    pub fn follow(&mut self, app: &App, context: &Context) {
+    /// Where files go that the app gives to the person, of whom there is none.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// After every frame: waits until nothing is under way, saves a plot, takes a picture of it all, and closes.
+    pub fn follow(&mut self, app: &mut App, context: &Context) {
         context.request_repaint_after(PATIENCE);
         self.settled = if app.state.is_busy() { 0 } else { self.settled + 1 };
         if self.settled < SETTLING {
             return;
         }
-        if self.is_written.load(Ordering::SeqCst) {
+        if !std::mem::replace(&mut self.is_drawn, true) {
+            app.state.pictures.want(Panel::Lines);
+        } else if self.is_written.load(Ordering::SeqCst) {
             context.send_viewport_cmd(ViewportCommand::Close);
         } else if !self.is_asked {
             self.is_asked = true;

@@ -2,3 +2,4 @@
 
 pub mod axis;
 pub mod marker;
+pub mod span;

@@ -1,6 +1,6 @@
 //! The distribution of relative change of what is chosen, and what it means in a sentence.
 
-use egui::{Align2, FontId, Mesh, Rect, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, FontId, Mesh, Rect, Response, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 use stethoscope_core::report::{Bimodality, RelativeDefinition};
 use stethoscope_show::modules::formula_text;
 use stethoscope_show::numbers;
@@ -8,6 +8,7 @@ use stethoscope_show::numbers;
 use super::lines::layer_ticks;
 use crate::chosen::Chosen;
 use crate::painting::axis::Axis;
+use crate::painting::span::{Span, navigate};
 use crate::rows::{Distribution, Module};
 use crate::state::State;
 use crate::theme;
@@ -19,6 +20,9 @@ const RANGES: [f64; 4] = [0.1, 0.2, 0.5, 1.0];
 const HELD: f64 = 0.99;
 /// How much of all layers together, of which one may be wider than the rest.
 const HELD_OF_LAYERS: f64 = 0.95;
+
+/// The least that is in sight: four bins.
+const NARROWEST: f64 = 0.04;
 
 /// Paints it.
 pub fn ui(state: &mut State, ui: &mut Ui) {
@@ -104,8 +108,8 @@ fn module_sentence(module: &Module) -> String {
     }
 }
 
-/// The smallest half-width that holds nearly all of some counts, and the bins within it.
-fn range(counts: &[u64], held: f64) -> (f64, std::ops::Range<usize>) {
+/// The smallest half-width that holds nearly all of some counts.
+fn range(counts: &[u64], held: f64) -> f64 {
     let middle = counts.len() / 2;
     let sum = |bins: &[u64]| bins.iter().map(|count| *count as f64).sum::<f64>();
     let all = sum(counts);
@@ -114,13 +118,23 @@ fn range(counts: &[u64], held: f64) -> (f64, std::ops::Range<usize>) {
         middle.saturating_sub(reach)..(middle + reach).min(counts.len())
     };
     let fits = RANGES.into_iter().find(|half| counts.get(bins(*half)).is_some_and(|inside| sum(inside) >= held * all));
-    let half = fits.unwrap_or(1.0);
-    (half, bins(half))
+    fits.unwrap_or(1.0)
+}
+
+/// The changes in sight, after what the person does with the mouse: at first the range that holds nearly everything.
+fn navigated(state: &State, ui: &Ui, response: &Response, area: Rect, half: f64) -> Span {
+    let first = Span::new(-half, half);
+    // Another tensor is seen from the start.
+    let id = response.id.with(state.chosen.describe());
+    let before = ui.data(|data| data.get_temp(id)).unwrap_or(first);
+    let span = navigate(ui, response, area, before, NARROWEST, Span::new(-1.0, 1.0)).unwrap_or(first);
+    ui.data_mut(|data| data.insert_temp(id, span));
+    span
 }
 
 fn histogram_ui(state: &State, ui: &mut Ui, distribution: &Distribution, definition: RelativeDefinition) {
     let size = ui.available_size() - vec2(0.0, 22.0);
-    let (whole, response) = ui.allocate_exact_size(size.max(vec2(40.0, 40.0)), Sense::hover());
+    let (whole, response) = ui.allocate_exact_size(size.max(vec2(40.0, 40.0)), Sense::click_and_drag());
     response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Canvas, true, "Histogram of relative change"));
     let changed = distribution.changed();
     let beyond = distribution.below.saturating_add(distribution.above);
@@ -134,12 +148,18 @@ fn histogram_ui(state: &State, ui: &mut Ui, distribution: &Distribution, definit
     if changed == 0 || area.width() < 40.0 || area.height() < 20.0 {
         return;
     }
-    let (half, bins) = range(&distribution.counts, HELD);
+    let half = range(&distribution.counts, HELD);
+    let span = navigated(state, ui, &response, area, half);
     let share = |count: u64| count as f64 / changed as f64;
-    let counts = distribution.counts.get(bins.clone()).unwrap_or_default();
-    let axis = Axis::of(counts.iter().map(|count| share(*count)), state.remembered.view.is_logarithmic);
-    paint_frame(ui, area, &axis, half);
-    let width = area.width() / counts.len().max(1) as f32;
+    let bins = distribution.counts.len() as f64;
+    // The ends of a bin, as relative changes.
+    let ends = |bin: usize| (bin as f64 / bins * 2.0 - 1.0, (bin + 1) as f64 / bins * 2.0 - 1.0);
+    let counts = distribution.counts.iter().copied().enumerate();
+    let in_sight: Vec<(usize, u64)> =
+        counts.filter(|(bin, _)| ends(*bin).1 > span.low && ends(*bin).0 < span.high).collect();
+    let axis = Axis::of(in_sight.iter().map(|(_, count)| share(*count)), state.remembered.view.is_logarithmic);
+    paint_frame(ui, area, &axis, span);
+    let x = |change: f64| area.left() + area.width() * span.fraction(change).clamp(0.0, 1.0) as f32;
     let style = state
         .chosen
         .module
@@ -148,34 +168,32 @@ fn histogram_ui(state: &State, ui: &mut Ui, distribution: &Distribution, definit
         .map_or(0, |module| module.style);
     let color = theme::category(ui, style).gamma_multiply(0.85);
     let mut mesh = Mesh::default();
-    for (at, count) in counts.iter().enumerate() {
+    for (bin, count) in &in_sight {
         let Some(fraction) = axis.fraction(share(*count)).filter(|_| *count > 0) else { continue };
-        let left = area.left() + width * at as f32;
+        let (left, right) = (x(ends(*bin).0), x(ends(*bin).1));
         let top = egui::lerp(area.bottom()..=area.top(), (fraction as f32).max(0.004));
-        mesh.add_colored_rect(
-            Rect::from_min_max(pos2(left, top), pos2(left + (width - 0.5).max(0.5), area.bottom())),
-            color,
-        );
+        let right = right.min((right - 0.5).max(left + 0.5));
+        mesh.add_colored_rect(Rect::from_min_max(pos2(left, top), pos2(right, area.bottom())), color);
     }
     ui.painter().add(mesh);
-    paint_modes(state, ui, area, half, definition);
-    if let Some(at) = response.hover_pos().filter(|at| area.contains(*at)) {
-        let bin = ((at.x - area.left()) / width) as usize;
-        if let Some(count) = counts.get(bin) {
-            let first = (bins.start + bin) as f64 - distribution.counts.len() as f64 / 2.0;
-            let text = format!(
-                "{} to {}\n{} elements, {}",
-                signed(first / 100.0),
-                signed((first + 1.0) / 100.0),
-                numbers::grouped(*count),
-                numbers::share(*count, changed)
-            );
-            response.on_hover_text_at_pointer(text);
-        }
+    paint_modes(state, ui, area, span, definition);
+    let Some(at) = response.hover_pos().filter(|at| area.contains(*at)) else { return };
+    let change = span.at(f64::from((at.x - area.left()) / area.width()));
+    let under = in_sight.iter().find(|(bin, _)| (ends(*bin).0..ends(*bin).1).contains(&change));
+    if let Some((bin, count)) = under {
+        let (first, last) = ends(*bin);
+        let text = format!(
+            "{} to {}\n{} elements, {}",
+            signed(first),
+            signed(last),
+            numbers::grouped(*count),
+            numbers::share(*count, changed)
+        );
+        response.on_hover_text_at_pointer(text);
     }
 }
 
-fn paint_frame(ui: &Ui, area: Rect, axis: &Axis, half: f64) {
+fn paint_frame(ui: &Ui, area: Rect, axis: &Axis, span: Span) {
     let (painter, font, weak) = (ui.painter(), FontId::proportional(11.0), ui.visuals().weak_text_color());
     let line = Stroke::new(1.0, theme::grid(ui));
     for tick in axis.ticks((area.height() / 30.0).max(2.0) as usize) {
@@ -184,26 +202,32 @@ fn paint_frame(ui: &Ui, area: Rect, axis: &Axis, half: f64) {
         painter.hline(area.x_range(), y, line);
         painter.text(pos2(area.left() - 5.0, y), Align2::RIGHT_CENTER, percent_tick(tick), font.clone(), weak);
     }
-    paint_changes(ui, area, half);
+    paint_changes(ui, area, span);
 }
 
 /// The axis of relative changes below a picture.
-fn paint_changes(ui: &Ui, area: Rect, half: f64) {
+fn paint_changes(ui: &Ui, area: Rect, span: Span) {
     let (painter, font, weak) = (ui.painter(), FontId::proportional(11.0), ui.visuals().weak_text_color());
-    for at in [-1.0, -0.5, 0.0, 0.5, 1.0] {
-        let x = egui::lerp(area.left()..=area.right(), (at as f32 + 1.0) / 2.0);
+    for fraction in [0.0, 0.25, 0.5, 0.75, 1.0] {
+        let x = egui::lerp(area.x_range(), fraction as f32);
         painter.vline(x, area.y_range(), Stroke::new(1.0, theme::grid(ui)));
-        let align = if at == 1.0 { Align2::RIGHT_TOP } else { Align2::CENTER_TOP };
-        let text = if at == 0.0 { "0".to_owned() } else { format!("{:+}", at * half).replace('-', "−") };
-        painter.text(pos2(x, area.bottom() + 3.0), align, text, font.clone(), weak);
+        let align = if fraction == 1.0 { Align2::RIGHT_TOP } else { Align2::CENTER_TOP };
+        painter.text(pos2(x, area.bottom() + 3.0), align, change_tick(span.at(fraction)), font.clone(), weak);
     }
 }
 
-fn paint_modes(state: &State, ui: &Ui, area: Rect, half: f64, definition: RelativeDefinition) {
+/// A relative change below an axis: `−0.25`, `0`.
+fn change_tick(change: f64) -> String {
+    // To a thousandth, which no pixel is smaller than.
+    let rounded = (change * 1e3).round() / 1e3;
+    if rounded == 0.0 { "0".to_owned() } else { format!("{rounded:+}").replace('-', "−") }
+}
+
+fn paint_modes(state: &State, ui: &Ui, area: Rect, span: Span, definition: RelativeDefinition) {
     let row = state.chosen.row.and_then(|row| state.measurement.rows.tensors.get(row));
     let Some(verdict) = row.and_then(|row| row.bimodality.as_ref()).map(|both| both.under(definition)) else { return };
-    for mode in verdict.modes.iter().filter(|mode| mode.abs() <= half) {
-        let x = egui::lerp(area.left()..=area.right(), ((mode / half + 1.0) / 2.0) as f32);
+    for mode in verdict.modes.iter().filter(|mode| span.within_reach(**mode)) {
+        let x = egui::lerp(area.x_range(), span.fraction(*mode) as f32);
         let stroke = Stroke::new(1.0, ui.visuals().strong_text_color());
         ui.painter().extend(egui::Shape::dashed_line(&[pos2(x, area.top()), pos2(x, area.bottom())], stroke, 4.0, 3.0));
     }
@@ -228,7 +252,7 @@ fn layers_ui(state: &State, ui: &mut Ui, module: &Module) -> Option<Option<u32>>
             *count = count.saturating_add(*more);
         }
     }
-    let (half, _) = range(&sum, HELD_OF_LAYERS);
+    let half = range(&sum, HELD_OF_LAYERS);
     let row = (area.height() / strips.len() as f32).min(40.0);
     let area = Rect::from_min_size(area.min, vec2(area.width(), row * strips.len() as f32));
     let layers: Vec<u32> = strips.iter().filter_map(|(layer, _)| *layer).collect();
@@ -250,7 +274,7 @@ fn layers_ui(state: &State, ui: &mut Ui, module: &Module) -> Option<Option<u32>>
             ui.painter().text(pos2(area.left() - 5.0, top + row / 2.0), Align2::RIGHT_CENTER, text, font.clone(), weak);
         }
     }
-    paint_changes(ui, area, half);
+    paint_changes(ui, area, Span::new(-half, half));
     ui.painter().add(mesh);
     let mouse = response.hover_pos().filter(|at| area.contains(*at))?;
     let (layer, strip) = strips.get(((mouse.y - area.top()) / row) as usize)?;

@@ -1,9 +1,11 @@
 //! How much every module changed, over the layers, as lines.
 
-use egui::{Align2, Color32, FontId, Key, Pos2, Rect, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, Color32, FontId, Key, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use crate::chosen::Chosen;
-use crate::painting::{axis::Axis, marker};
+use crate::painting::axis::Axis;
+use crate::painting::marker;
+use crate::painting::span::{Span, navigate};
 use crate::rows::Module;
 use crate::state::State;
 use crate::theme;
@@ -12,20 +14,24 @@ use crate::view::Quantity;
 /// How near the mouse must be to a point.
 const NEAR: f32 = 18.0;
 
+/// Layers that are in sight at least, one less.
+const FEWEST: f64 = 3.0;
+
 /// Where values are painted.
 struct Frame {
     area: Rect,
     axis: Axis,
     layers: Vec<u32>,
+    /// The layers in sight.
+    span: Span,
     quantity: Quantity,
 }
 
 impl Frame {
     fn x(&self, layer: u32) -> f32 {
-        let (first, last) = (self.layers.first().copied().unwrap_or(0), self.layers.last().copied().unwrap_or(0));
-        let span = f64::from(last - first).max(1.0);
-        let fraction = if last == first { 0.5 } else { f64::from(layer.saturating_sub(first)) / span };
-        egui::lerp(self.area.left() + 8.0..=self.area.right() - 8.0, fraction as f32)
+        let fraction = if self.span.width() > 0.0 { self.span.fraction(layer.into()) } else { 0.5 };
+        let area = inner(self.area);
+        area.left() + area.width() * fraction as f32
     }
 
     fn y(&self, value: f64) -> Option<f32> {
@@ -43,23 +49,41 @@ impl Frame {
     }
 }
 
+/// Where the first and the last layer are: not quite at the edges.
+fn inner(area: Rect) -> Rect {
+    area.shrink2(vec2(8.0, 0.0))
+}
+
+/// The layers in sight, after what the person does with the mouse.
+fn navigated(ui: &Ui, response: &Response, area: Rect, layers: &[u32]) -> Span {
+    let (first, last) = (layers.first().copied().unwrap_or(0), layers.last().copied().unwrap_or(0));
+    let all = Span::new(first.into(), last.into());
+    let before = ui.data(|data| data.get_temp(response.id)).unwrap_or(all);
+    let span = navigate(ui, response, inner(area), before, FEWEST, all).unwrap_or(all);
+    ui.data_mut(|data| data.insert_temp(response.id, span));
+    span
+}
+
 /// Paints them.
 pub fn ui(state: &mut State, ui: &mut Ui) {
     if state.measurement.rows.layers.is_empty() {
         return super::hint(ui, super::rows_hint(state));
     }
     let view = state.remembered.view;
-    let (whole, response) = ui.allocate_exact_size(ui.available_size(), Sense::click());
+    let (whole, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
     response.widget_info(|| {
         let chosen = state.chosen.describe().unwrap_or_else(|| "nothing".to_owned());
         WidgetInfo::labeled(egui::accesskit::Role::Canvas, true, format!("Modules over layers; chosen: {chosen}"))
     });
     let values = state.shown_modules().flat_map(|module| module.cells.iter());
     let values = values.filter(|(layer, _)| layer.is_some()).filter_map(|(_, cell)| cell.value(view.quantity));
+    let area = Rect::from_min_max(whole.min + vec2(52.0, 8.0), whole.max - vec2(4.0, 30.0));
+    let layers: Vec<u32> = state.measurement.rows.layers.iter().copied().collect();
     let frame = Frame {
-        area: Rect::from_min_max(whole.min + vec2(52.0, 8.0), whole.max - vec2(4.0, 30.0)),
+        area,
         axis: Axis::of(values, view.is_logarithmic),
-        layers: state.measurement.rows.layers.iter().copied().collect(),
+        span: navigated(ui, &response, area, &layers),
+        layers,
         quantity: view.quantity,
     };
     if frame.area.width() < 40.0 || frame.area.height() < 30.0 {
@@ -97,7 +121,7 @@ fn nearest<'a>(state: &'a State, frame: &Frame, mouse: Pos2) -> Option<(&'a Modu
         let points = frame.points(module).into_iter();
         points.filter_map(move |(layer, point)| Some((module, layer, point?)))
     });
-    let near = points.filter(|(_, _, point)| point.distance(mouse) < NEAR);
+    let near = points.filter(|(_, _, point)| point.distance(mouse) < NEAR && frame.area.expand(2.0).contains(*point));
     near.min_by(|one, other| one.2.distance(mouse).total_cmp(&other.2.distance(mouse)))
 }
 
@@ -111,7 +135,9 @@ fn paint_grid(ui: &Ui, frame: &Frame, whole: Rect) {
         let text = frame.quantity.tick(tick);
         painter.text(pos2(frame.area.left() - 6.0, y), Align2::RIGHT_CENTER, text, font.clone(), weak);
     }
-    for layer in layer_ticks(&frame.layers, (frame.area.width() / 34.0) as usize) {
+    let in_sight = |layer: &u32| frame.span.within_reach((*layer).into());
+    let layers: Vec<u32> = frame.layers.iter().copied().filter(in_sight).collect();
+    for layer in layer_ticks(&layers, (frame.area.width() / 34.0) as usize) {
         let x = frame.x(layer);
         painter.vline(x, frame.area.y_range(), Stroke::new(1.0, theme::grid(ui).gamma_multiply(0.6)));
         painter.text(pos2(x, frame.area.bottom() + 4.0), Align2::CENTER_TOP, layer, font.clone(), weak);
@@ -144,7 +170,8 @@ fn paint_module(state: &State, ui: &Ui, frame: &Frame, module: &Module) {
             painter.add(Shape::line(run, stroke));
         }
     }
-    let step = frame.area.width() / frame.layers.len().max(1) as f32;
+    let in_sight = frame.layers.iter().filter(|layer| frame.span.within_reach((**layer).into())).count();
+    let step = frame.area.width() / in_sight.max(1) as f32;
     let radius = if is_chosen { 4.0 } else { 2.8 };
     for (layer, point) in points.iter().filter_map(|(layer, point)| Some((layer, (*point)?))) {
         // Where markers would run together, some of them say enough.

@@ -1,23 +1,28 @@
 //! The panels: each paints the state in its own way, and all show the same choice.
 
+mod closeup;
 pub mod dialogs;
 mod distribution;
 mod heat_map;
 mod lines;
 mod modules;
 pub mod notices;
+mod recipe;
 pub mod selector;
 mod table;
 mod tensor;
 pub mod top_bar;
 pub mod welcome;
 
-use egui::{Color32, Frame, Margin, RichText, Stroke, Ui, Visuals, WidgetText};
-use egui_tiles::{Behavior, SimplificationOptions, TabState, Tile, TileId, Tiles, Tree, UiResponse};
+use egui::containers::menu::MenuButton;
+use egui::{Color32, Frame, Margin, RichText, Stroke, Ui, Visuals, WidgetInfo, WidgetText};
+use egui_tiles::{Behavior, SimplificationOptions, TabState, Tabs, Tile, TileId, Tiles, Tree, UiResponse};
 use serde::{Deserialize, Serialize};
 
+use crate::saving::Format;
 use crate::state::State;
 use crate::theme;
+use crate::view::Quantity;
 
 /// A panel that can be arranged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,12 +41,22 @@ pub enum Panel {
     Tensor,
     /// What is to be measured.
     Selector,
+    /// A model made out of the two.
+    Recipe,
 }
 
 impl Panel {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Modules, Self::Selector, Self::Lines, Self::HeatMap, Self::Distribution, Self::Tensor, Self::Table];
+    pub const ALL: [Self; 8] = [
+        Self::Modules,
+        Self::Selector,
+        Self::Lines,
+        Self::HeatMap,
+        Self::Distribution,
+        Self::Tensor,
+        Self::Table,
+        Self::Recipe,
+    ];
 
     /// What its tab says.
     pub const fn title(self) -> &'static str {
@@ -53,7 +68,41 @@ impl Panel {
             Self::Table => "Tensors",
             Self::Tensor => "Numbers",
             Self::Selector => "Selection",
+            Self::Recipe => "Recipe",
         }
+    }
+
+    /// What the file of its picture is called.
+    pub fn picture_name(self) -> String {
+        let name = match self {
+            Self::Modules => "modules",
+            Self::Lines => "lines",
+            Self::HeatMap => "heat-map",
+            Self::Distribution => "distribution",
+            Self::Table => "tensors",
+            Self::Tensor => "tensor",
+            Self::Selector => "selection",
+            Self::Recipe => "recipe",
+        };
+        format!("delta-{name}.png")
+    }
+
+    /// Whether it is a plot, which a person may want to keep.
+    const fn is_plot(self) -> bool {
+        matches!(self, Self::Lines | Self::HeatMap | Self::Distribution | Self::Tensor)
+    }
+
+    /// The figure of the report that shows the same, if there is one.
+    const fn figure(self, quantity: Quantity) -> Option<Format> {
+        let index = match (self, quantity) {
+            (Self::Lines, Quantity::Norm) => 0,
+            (Self::Lines, Quantity::Relative) => 1,
+            (Self::HeatMap, Quantity::Norm) => 2,
+            (Self::HeatMap, Quantity::Relative) => 3,
+            (Self::Distribution, _) => 4,
+            _ => return None,
+        };
+        Some(Format::Svg(index))
     }
 }
 
@@ -65,7 +114,7 @@ pub fn arrangement() -> Tree<Panel> {
         tiles.insert_tab_tile(panes)
     };
     let (modules, selection) = (tabs(&[Panel::Modules]), tabs(&[Panel::Selector]));
-    let (lines, heat_map) = (tabs(&[Panel::Lines]), tabs(&[Panel::HeatMap]));
+    let (lines, heat_map) = (tabs(&[Panel::Lines, Panel::Recipe]), tabs(&[Panel::HeatMap]));
     let (distribution, tensor) = (tabs(&[Panel::Distribution]), tabs(&[Panel::Tensor]));
     let table = tabs(&[Panel::Table]);
     let left = tiles.insert_vertical_tile(vec![modules, selection]);
@@ -79,7 +128,7 @@ pub fn arrangement() -> Tree<Panel> {
     share(&mut tiles, wide, &[(above, 2.6), (table, 0.85)]);
     share(&mut tiles, above, &[(middle, 1.65), (right, 1.0)]);
     share(&mut tiles, middle, &[(lines, 1.0), (heat_map, 1.05)]);
-    share(&mut tiles, right, &[(distribution, 1.0), (tensor, 1.0)]);
+    share(&mut tiles, right, &[(distribution, 0.95), (tensor, 1.05)]);
     Tree::new(egui::Id::unique("panels"), root, tiles)
 }
 
@@ -92,7 +141,7 @@ pub fn middling_arrangement() -> Tree<Panel> {
     };
     let left = tabs(&[Panel::Modules, Panel::Selector]);
     let above = tabs(&[Panel::Lines, Panel::HeatMap]);
-    let below = tabs(&[Panel::Distribution, Panel::Tensor, Panel::Table]);
+    let below = tabs(&[Panel::Distribution, Panel::Tensor, Panel::Table, Panel::Recipe]);
     let right = tiles.insert_vertical_tile(vec![above, below]);
     let root = tiles.insert_horizontal_tile(vec![left, right]);
     share(&mut tiles, root, &[(left, 1.0), (right, 1.8)]);
@@ -135,6 +184,7 @@ struct Panels<'a> {
 impl Behavior<Panel> for Panels<'_> {
     fn pane_ui(&mut self, ui: &mut Ui, _tile: TileId, panel: &mut Panel) -> UiResponse {
         let frame = Frame::new().fill(ui.visuals().panel_fill).inner_margin(Margin::symmetric(8, 6));
+        self.state.pictures.painted(*panel, ui.max_rect());
         frame.show(ui, |ui| {
             let area = ui.available_rect_before_wrap();
             ui.set_min_size(area.size().max(egui::Vec2::ZERO));
@@ -146,6 +196,7 @@ impl Behavior<Panel> for Panels<'_> {
                 Panel::Table => table::ui(self.state, ui),
                 Panel::Tensor => tensor::ui(self.state, ui),
                 Panel::Selector => selector::ui(self.state, ui),
+                Panel::Recipe => recipe::ui(self.state, ui),
             });
         });
         UiResponse::None
@@ -153,6 +204,18 @@ impl Behavior<Panel> for Panels<'_> {
 
     fn tab_title_for_pane(&mut self, panel: &Panel) -> WidgetText {
         RichText::new(panel.title()).size(12.0).into()
+    }
+
+    /// A plot's own menu.
+    fn top_bar_right_ui(&mut self, tiles: &Tiles<Panel>, ui: &mut Ui, _: TileId, tabs: &Tabs, _: &mut f32) {
+        let active = tabs.active.and_then(|tile| tiles.get_pane(&tile)).copied();
+        if let Some(panel) = active.filter(|panel| panel.is_plot() && !self.state.measurement.rows.tensors.is_empty()) {
+            ui.add_space(4.0);
+            let button = egui::Button::new(RichText::new("Save").small().weak()).frame_when_inactive(false);
+            let (response, _) = MenuButton::from_button(button).ui(ui, |ui| save_ui(self.state, ui, panel));
+            let label = format!("Save {}", panel.title());
+            response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Button, true, &label));
+        }
     }
 
     fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
@@ -204,6 +267,30 @@ impl Behavior<Panel> for Panels<'_> {
     fn simplification_options(&self) -> SimplificationOptions {
         // A panel alone keeps its tab, which is its title and what it is moved by.
         SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
+    }
+}
+
+/// The ways to keep a plot.
+fn save_ui(state: &mut State, ui: &mut Ui, panel: Panel) {
+    if ui.button("Picture as PNG").on_hover_text("As it is seen here").clicked() {
+        state.pictures.want(panel);
+    }
+    if let Some(figure) = panel.figure(state.remembered.view.quantity) {
+        let has_report = state.measurement.report.is_some();
+        let button = ui.add_enabled(has_report, egui::Button::new("Figure as SVG"));
+        let text = "The whole report's figure, as on a page of `delta --html`";
+        if button.on_hover_text(text).on_disabled_hover_text("When the run has ended").clicked() {
+            state.save(figure);
+        }
+    }
+}
+
+/// Pictures of the plots that are in sight, for the menu that saves everything else.
+pub fn pictures_ui(state: &mut State, ui: &mut Ui) {
+    for panel in Panel::ALL.into_iter().filter(|panel| panel.is_plot()) {
+        if state.pictures.is_in_sight(panel) && ui.button(format!("Picture of {}", panel.title())).clicked() {
+            state.pictures.want(panel);
+        }
     }
 }
 

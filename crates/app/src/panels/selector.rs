@@ -141,7 +141,7 @@ fn describe(selecting: &Selecting, grid: &Grid, place: &Place) -> String {
         Cover::Part => format!("{} selected", numbers::parameters(covered)),
         Cover::All => "selected".to_owned(),
     };
-    format!("{place_text}: {} parameters, {cover}", numbers::parameters(parameters))
+    format!("{place_text}: {}, {cover}", numbers::counted_parameters(parameters))
 }
 
 fn paint(selecting: &Selecting, grid: &Grid, ui: &Ui, layout: &Layout, has_focus: bool) {

@@ -1,9 +1,10 @@
-//! One tensor's page: its numbers, and how far its elements moved.
+//! One tensor's page: a picture of where in it the change is, its numbers, and how far its elements moved.
 
 use egui::{Grid, Label, RichText, ScrollArea, Ui};
 use stethoscope_core::report::{DeltaNumbers, ModuleDelta, TensorDelta};
 use stethoscope_show::{modules, numbers, text};
 
+use super::closeup;
 use super::distribution::sentence;
 use crate::chosen::Chosen;
 use crate::state::State;
@@ -19,7 +20,7 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
         let text = if rows.tensors.is_empty() { super::rows_hint(state) } else { "Choose a cell, a point or a row." };
         return super::hint(ui, text);
     };
-    let mut next = None;
+    let (mut next, mut looks) = (None, false);
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         ui.add(Label::new(RichText::new(text::printable(&row.name)).strong()).wrap());
         ui.horizontal(|ui| {
@@ -29,7 +30,12 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
             next = siblings_ui(state, ui, index);
         });
         ui.add_space(2.0);
+        looks = closeup::ui(state, ui, row);
+        ui.add_space(4.0);
         facts_ui(ui, facts(row));
+        if let Some(closeup) = state.looking.shown() {
+            closeup::bytes_ui(ui, closeup);
+        }
         if let Some(both) = &row.bimodality {
             ui.add_space(4.0);
             ui.add(Label::new(sentence(both.under(state.measurement.definition()))).wrap());
@@ -38,6 +44,9 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
             ui.colored_label(ui.visuals().warn_fg_color, "No more than rounding between the two formats would change.");
         }
     });
+    if looks {
+        state.look();
+    }
     if let Some(index) = next {
         state.chosen = Chosen::row(&state.measurement.rows, index);
     }

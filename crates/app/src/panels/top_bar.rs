@@ -84,10 +84,9 @@ fn slot_ui(state: &mut State, ui: &mut Ui, side: Side, width: f32) {
 }
 
 fn reference_ui(state: &mut State, ui: &mut Ui, side: Side) {
+    let names = state.platform.names();
     let typed = &mut state.slot_mut(side).typed;
-    let field = TextEdit::singleline(typed)
-        .hint_text("folder, .safetensors, index.json, org/name, demo:base")
-        .desired_width(f32::INFINITY);
+    let field = TextEdit::singleline(typed).hint_text(names).desired_width(f32::INFINITY);
     let response = ui.add(field);
     response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::TextInput, true, format!("Checkpoint {side}")));
     if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
@@ -138,20 +137,20 @@ fn facts_ui(state: &State, ui: &mut Ui, side: Side) {
         }
         Content::Reported(summary) => {
             let text = format!(
-                "{} · {} layers · {} parameters · from a report",
+                "{} · {} · {} · from a report",
                 text::printable(&summary.family),
-                summary.layers,
-                numbers::parameters(summary.parameters)
+                layers(summary.layers),
+                numbers::counted_parameters(summary.parameters)
             );
             one_line(ui, RichText::new(text));
         }
         Content::Open(opened) => {
             let inspection = &opened.inspection;
             let text = format!(
-                "{} · {} layers · {} parameters · {} · {}",
+                "{} · {} · {} · {} · {}",
                 text::printable(&inspection.family),
-                inspection.layers,
-                numbers::parameters(inspection.parameters),
+                layers(inspection.layers),
+                numbers::counted_parameters(inspection.parameters),
                 opened.dtype(),
                 numbers::bytes(inspection.bytes)
             );
@@ -163,6 +162,10 @@ fn facts_ui(state: &State, ui: &mut Ui, side: Side) {
             one_line(ui, text).on_hover_ui(|ui| anatomy_ui(ui, opened));
         }
     }
+}
+
+fn layers(count: u32) -> String {
+    format!("{count} layer{}", numbers::plural(count.into()))
 }
 
 /// Parameters by role, as a tooltip.
@@ -266,6 +269,8 @@ fn menus_ui(state: &mut State, ui: &mut Ui) {
                     state.save(Format::Svg(index));
                 }
             }
+            ui.separator();
+            super::pictures_ui(state, ui);
         });
     });
     if let Some(command) = state.command_line() {
@@ -314,9 +319,13 @@ pub fn status_ui(state: &mut State, ui: &mut Ui) {
         if ui.add(button).on_hover_text("Every warning and error is kept here (Ctrl + E)").clicked() {
             state.shows_notices = !state.shows_notices;
         }
-        if let Some(request) = state.measurement.request.as_ref().filter(|_| state.is_of_others()) {
-            let (a, b) = (text::printable(&request.a), text::printable(&request.b));
-            let text = RichText::new(format!("These numbers are of {a} and {b}: run again")).small();
+        if let Some((a, b)) = state.measurement.measured().filter(|_| state.is_of_others()) {
+            let (a, b) = (text::printable(a), text::printable(b));
+            let words = match state.is_of_recipe() {
+                true => format!("These numbers are of {a} and what the recipe makes"),
+                false => format!("These numbers are of {a} and {b}: run again"),
+            };
+            let text = RichText::new(words).small();
             ui.add(egui::Label::new(text.color(ui.visuals().warn_fg_color)).truncate());
         }
         let label = ui.add(egui::Label::new(RichText::new(status(state)).weak().small()).truncate());

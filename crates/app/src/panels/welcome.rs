@@ -34,7 +34,7 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
                 ui.add_space(4.0);
                 ui.weak("Two small built-in models whose differences were planted: nothing to download.");
                 ui.add_space(10.0);
-                ui.weak("Folders, .safetensors files, an index.json, org/name from the local Hub cache. Nothing leaves this machine.");
+                ui.weak("Folders, .safetensors files, org/name on the Hub, a URL. Weights are read where they are; nothing is uploaded.");
                 recent_ui(state, ui);
             });
         });

@@ -153,6 +153,16 @@ impl Heads {
         even.then(|| Self { count, axis, dimension, features: elements / count, slice })
     }
 
+    /// The axis of the tensor along which they lie.
+    pub const fn axis(&self) -> usize {
+        self.axis
+    }
+
+    /// Indices of that axis, among the site's own, that one head has. The site's first `features` are head 0.
+    pub const fn features(&self) -> u64 {
+        self.features
+    }
+
     /// A slice whose intersection with the site's own is the heads `first..end`; none if there are none of those.
     pub fn window(&self, first: u64, end: u64) -> Option<Slice> {
         let end = end.min(self.count);

@@ -1,7 +1,7 @@
-//! The arithmetic of Delta on a CPU.
+//! The arithmetic of Delta on a CPU, and that of those merges that look at one element at a time.
 //!
 //! For every shader there is a module of the same name, which does the same: `delta` is one pass over two runs of
-//! elements, `rows_and_columns` looks at one matrix.
+//! elements, `rows_and_columns` looks at one matrix; `blend`, `nearswap` and `dare` give a merge's values.
 //!
 //! Delta is written once, over arrays of 16 numbers, and compiled once for each instruction set; `x86`, `neon` and `wasm`
 //! hold those compilations, and what only one processor can be asked for. A [`Kernel`] picks the best one at run time.
@@ -11,10 +11,13 @@
 //! tile in which f32 is not enough (values that are not finite, sums that overflow or underflow) is done again element
 //! by element in f64 (`exact`).
 
+mod blend;
+mod dare;
 mod delta;
 mod exact;
 mod format;
 mod lanes;
+mod nearswap;
 mod neon;
 mod relative;
 mod rows_and_columns;
@@ -23,8 +26,12 @@ mod ulps;
 mod wasm;
 mod x86;
 
+pub(crate) use blend::blend;
+pub(crate) use dare::mask as mask_at_random;
 pub use delta::{Kernel, TILE};
+pub(crate) use nearswap::nearswap;
 pub use rows_and_columns::SquaredNorms;
+pub(crate) use rows_and_columns::square;
 
 /// How much is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -38,15 +38,19 @@ impl SquaredNorms {
             decode_into_f64(b.0, bytes_b, values_b);
             let mut sum = 0.0;
             for ((a, b), column) in values_a.iter().zip(values_b).zip(&mut self.columns) {
-                let square = (*b - a) * (*b - a);
-                if a.is_finite() && b.is_finite() {
-                    sum += square;
-                    *column += square;
-                }
+                let square = square(*a, *b);
+                sum += square;
+                *column += square;
             }
             self.rows.push(sum);
         }
     }
+}
+
+/// (b − a)², or 0 where either is not finite.
+#[inline]
+pub fn square(a: f64, b: f64) -> f64 {
+    if a.is_finite() && b.is_finite() { (b - a) * (b - a) } else { 0.0 }
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use super::gather::taken;
 use super::gram::{Gram, Groups};
 use super::parameters::Given;
 use super::solving::Solve;
-use super::tile::{TILE, Vectors};
+use super::tile::Vectors;
 use super::{MergeError, Merger, Method, Piece, Reduction, TensorContext};
+use crate::kernels;
 
 /// The sum of all vectors, each times its group's factor; deltas are added to the base.
 struct Blend {
@@ -85,47 +86,9 @@ impl Merger for Blend {
         };
         let origin = if self.vectors == Vectors::Deltas { piece.base } else { None };
         for (group, run) in self.groups.runs(piece.first, out.len()) {
-            let factors = self.factors.get(group * vectors.len()..).unwrap_or_default();
-            for start in run.clone().step_by(TILE) {
-                let range = start..run.end.min(start + TILE);
-                let out = &mut out[range.clone()];
-                let vectors = factors.iter().zip(&vectors).map(|(&factor, vector)| (factor, &vector[range.clone()]));
-                match origin {
-                    Some(base) => add_deltas(&base[range.clone()], vectors, out),
-                    None => add_models(vectors, out),
-                }
-            }
+            let factors = self.factors.get(group * vectors.len()..(group + 1) * vectors.len()).unwrap_or_default();
+            let vectors: Vec<&[f32]> = vectors.iter().map(|vector| &vector[run.clone()]).collect();
+            kernels::blend(origin.map(|base| &base[run.clone()]), factors, &vectors, &mut out[run]);
         }
-    }
-}
-
-/// Σ factor · model. The first is not added to 0, so that a factor of 1 keeps even the sign of −0.
-fn add_models<'a>(mut vectors: impl Iterator<Item = (f32, &'a [f32])>, out: &mut [f32]) {
-    match vectors.next() {
-        Some((1.0, values)) => out.copy_from_slice(values),
-        Some((factor, values)) => {
-            for (out, value) in out.iter_mut().zip(values) {
-                *out = factor * value;
-            }
-        }
-        None => out.fill(0.0),
-    }
-    for (factor, values) in vectors {
-        for (out, value) in out.iter_mut().zip(values) {
-            *out += factor * value;
-        }
-    }
-}
-
-/// base + Σ factor · (model − base).
-fn add_deltas<'a>(base: &[f32], vectors: impl Iterator<Item = (f32, &'a [f32])>, out: &mut [f32]) {
-    out.fill(0.0);
-    for (factor, values) in vectors {
-        for ((out, value), base) in out.iter_mut().zip(values).zip(base) {
-            *out += factor * (value - base);
-        }
-    }
-    for (out, base) in out.iter_mut().zip(base) {
-        *out += base;
     }
 }

@@ -1,6 +1,7 @@
 //! Which elements of a delta are kept.
 
 use super::ranking::Cut;
+use crate::kernels::mask_at_random;
 use crate::random::Stream;
 
 /// The elements of one model's delta that are kept.
@@ -60,16 +61,7 @@ impl Mask {
                     }
                 }
             }
-            Self::Random { probability, draws } => {
-                let mut drawn = [0.0; 256];
-                for (values, first) in delta.chunks_mut(256).zip((first..).step_by(256)) {
-                    let drawn = &mut drawn[..values.len()];
-                    draws.fill_uniform(first, drawn);
-                    for (value, drawn) in values.iter_mut().zip(drawn) {
-                        *value = if *drawn < *probability { *value } else { 0.0 };
-                    }
-                }
-            }
+            Self::Random { probability, draws } => mask_at_random(draws, *probability, first, delta),
             Self::RandomByRank { lowest, highest, row, draws } => {
                 for (values, first) in delta.chunks_mut((*row).max(1)).zip((first..).step_by((*row).max(1))) {
                     apply_by_rank(*lowest, *highest, draws, first, values);
@@ -81,19 +73,64 @@ impl Mask {
 
 /// Masks one row. Equal magnitudes rank by index.
 fn apply_by_rank(lowest: f64, highest: f64, draws: &Stream, first: u64, row: &mut [f32]) {
-    let mut order: Vec<u64> =
-        (0_u64..).zip(&*row).map(|(at, value)| u64::from(value.abs().to_bits()) << 32 | at).collect();
-    order.sort_unstable();
     // A row of one element has no smallest and no largest: it is in the middle.
-    let (lowest, step) = match order.len() {
+    let (lowest, step) = match row.len() {
         0 | 1 => ((lowest + highest) / 2.0, 0.0),
         length => (lowest, (highest - lowest) / (length - 1) as f64),
     };
     let mut drawn = vec![0.0; row.len()];
     draws.fill_uniform(first, &mut drawn);
-    for (rank, at) in order.into_iter().map(|key| (key & u64::from(u32::MAX)) as usize).enumerate() {
+    for (rank, at) in by_magnitude(row).into_iter().enumerate() {
         if f64::from(drawn[at]) >= lowest + step * rank as f64 {
             row[at] = 0.0;
+        }
+    }
+}
+
+/// The indices of a row's values, the smallest magnitude first, equal ones in order.
+///
+/// A long row is sorted digit by digit, from the least significant on, in time that is linear in its length.
+fn by_magnitude(row: &[f32]) -> Vec<usize> {
+    const DIGIT: u32 = 11;
+    const INDEX: u64 = u32::MAX as u64;
+    let keyed = |(index, value): (u64, &f32)| u64::from(value.abs().to_bits()) << 32 | index;
+    let mut order: Vec<u64> = (0..).zip(row).map(keyed).collect();
+    if order.len() < 256 {
+        order.sort_unstable();
+    } else {
+        let mut sorted = vec![0; order.len()];
+        for shift in (32..63).step_by(DIGIT as usize) {
+            let digit = |key: u64| (key >> shift) as usize & ((1 << DIGIT) - 1);
+            let mut places = [0_usize; 1 << DIGIT];
+            order.iter().for_each(|&key| places[digit(key)] += 1);
+            let mut before = 0;
+            for place in &mut places {
+                before += std::mem::replace(place, before);
+            }
+            for &key in &order {
+                let place = &mut places[digit(key)];
+                sorted[*place] = key;
+                *place += 1;
+            }
+            std::mem::swap(&mut order, &mut sorted);
+        }
+    }
+    order.into_iter().map(|key| (key & INDEX) as usize).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_ordered_by_magnitude_and_equal_ones_by_index() {
+        let mut row = vec![0.0; 3_000];
+        Stream::new(1, "row", 0).fill_gaussian(0, &mut row);
+        row.iter_mut().step_by(3).for_each(|value| *value = value.round());
+        for length in [0, 1, 2, 255, 3_000] {
+            let mut expected: Vec<usize> = (0..length).collect();
+            expected.sort_by(|&x, &y| row[x].abs().total_cmp(&row[y].abs()));
+            assert_eq!(by_magnitude(&row[..length]), expected);
         }
     }
 }

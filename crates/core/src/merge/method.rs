@@ -299,6 +299,6 @@ fn ram(method: Method, given: &Given<'_>) -> Result<Box<dyn Merger>, MergeError>
 
 impl fmt::Display for Method {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }

@@ -3,6 +3,7 @@
 use super::gather::{Gather, add_all, taken};
 use super::tile::{TILE, subtract, tiles};
 use super::{MergeError, Merger, Piece, Reduction};
+use crate::kernels;
 
 /// Nearswap (alchemonaut, QuartetAnemoi-70B-t0.0001): every element moves towards the other model's by the share
 /// min(1, t / |difference|), so that it takes over what is near and keeps what is far.
@@ -12,12 +13,8 @@ pub(super) struct Nearswap {
 
 impl Merger for Nearswap {
     fn map(&self, piece: &Piece<'_>, out: &mut [f32]) {
-        let (Some(base), &[input]) = (piece.base, piece.inputs) else { return };
-        for ((out, &value), &base) in out.iter_mut().zip(input).zip(base) {
-            let distance = (base - value).abs();
-            // Equal elements are no distance apart, and stay what they are.
-            let share = if distance > self.t { self.t / distance } else { 1.0 };
-            *out = share * value + (1.0 - share) * base;
+        if let (Some(base), &[input]) = (piece.base, piece.inputs) {
+            kernels::nearswap(self.t, base, input, out);
         }
     }
 }

@@ -38,6 +38,16 @@ impl Stream {
         Self { key: [word(0), word(4)], purpose }
     }
 
+    /// What the generator is keyed with, for engines that draw for themselves.
+    pub const fn key(&self) -> [u32; 2] {
+        self.key
+    }
+
+    /// The third word of the generator's counters.
+    pub const fn purpose(&self) -> u32 {
+        self.purpose
+    }
+
     /// The four words for elements `4 · quad` to `4 · quad + 3`.
     #[inline]
     pub const fn words(&self, quad: u64) -> [u32; 4] {

@@ -5,6 +5,7 @@ use std::future::Future;
 use futures_util::future::try_join;
 
 use super::{Cancelled, Event, MergeRequest, Request};
+use crate::closeup::{CloseupError, closeup};
 use crate::compute::Compute;
 use crate::delta::{DeltaError, delta};
 use crate::folder::SideFiles;
@@ -61,6 +62,9 @@ pub enum WorkError {
     /// The delta could not be measured.
     #[error(transparent)]
     Delta(#[from] DeltaError),
+    /// One tensor could not be looked into.
+    #[error(transparent)]
+    Closeup(#[from] CloseupError),
     /// The recipe cannot be followed.
     #[error(transparent)]
     Recipe(Box<RecipeError>),
@@ -98,7 +102,7 @@ impl WorkError {
             }
             Self::Recipe(error) => error.is_misuse(),
             Self::NotARecipe { .. } => true,
-            Self::Read(_) | Self::CannotWrite | Self::Cancelled(_) => false,
+            Self::Closeup(_) | Self::Read(_) | Self::CannotWrite | Self::Cancelled(_) => false,
         }
     }
 }
@@ -133,6 +137,13 @@ pub async fn answer<P: Place>(
             inspection.oddities.extend(place.oddity(&request.checkpoint));
             inspection.envelope.seconds = place.clock() - start;
             Event::Inspection(Box::new(inspection))
+        }
+        Request::Closeup(request) => {
+            let side_files = SideFiles::Configuration;
+            let (a, b) =
+                try_join(recipe::open(place, &request.a, side_files), recipe::open(place, &request.b, side_files))
+                    .await?;
+            Event::Closeup(Box::new(closeup(&a, &b, &request, observe).await.map_err(WorkError::from)?))
         }
         Request::Merge(request) => {
             let mut report = merge(place, &request, observe).await?;

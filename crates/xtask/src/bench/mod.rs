@@ -19,7 +19,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use stethoscope_core::synthetic::Shape;
 
-use crate::command::{cargo, root, run as run_command, target_directory};
+use crate::command::{cargo, output, root, run as run_command, target_directory};
 use crate::fixture::{self, FixtureArguments};
 use machine::Machine;
 use measure::{Measured, measure, measure_in_turn};
@@ -35,8 +35,10 @@ pub enum Benchmark {
     Inspect(InspectArguments),
     /// Writing models made out of others, against `cp` of the same files.
     Merge(MergeArguments),
-    /// The page in a browser: its size, its memory, and how fast it goes through a pair of files.
+    /// The page in a browser: its size, its start, its long tasks, its memory, and how fast it goes through a pair of files.
     Web(WebArguments),
+    /// How long the app takes to paint a frame of a model of 64 layers.
+    App(AppArguments),
 }
 
 #[derive(Args)]
@@ -103,6 +105,15 @@ pub struct WebArguments {
     common: Common,
 }
 
+#[derive(Args)]
+pub struct AppArguments {
+    #[command(flatten)]
+    common: Common,
+    /// How many layers the model has.
+    #[arg(long, default_value_t = 64)]
+    layers: u32,
+}
+
 /// Runs one benchmark.
 pub fn run(benchmark: &Benchmark) -> anyhow::Result<()> {
     let (name, common, result) = match benchmark {
@@ -111,6 +122,7 @@ pub fn run(benchmark: &Benchmark) -> anyhow::Result<()> {
         Benchmark::Inspect(arguments) => ("inspect", &arguments.common, inspect(arguments, &build()?)?),
         Benchmark::Merge(arguments) => ("merge", &arguments.common, merge::measure(arguments, &build()?)?),
         Benchmark::Web(arguments) => ("web", &arguments.common, web::measure(&build()?, &arguments.common)?),
+        Benchmark::App(arguments) => ("app", &arguments.common, app(arguments)?),
     };
     let machine = Machine::this()?;
     let mut report = json!({
@@ -233,4 +245,22 @@ fn inspect(arguments: &InspectArguments, binary: &Path) -> anyhow::Result<Result
         ("first_line_milliseconds", json!(measured.first_line.map(|seconds| seconds * 1e3))),
         ("milliseconds", json!(measured.seconds * 1e3)),
     ])
+}
+
+/// What a frame may take, of the 16.7 ms that a screen gives it.
+const FRAME_LIMIT_MS: f64 = 4.0;
+
+fn app(arguments: &AppArguments) -> anyhow::Result<Results> {
+    let layers = arguments.layers.to_string();
+    let example = ["run", "--locked", "--release", "--package", "stethoscope-app", "--example", "frame_time"];
+    let mut runs = Vec::new();
+    for _ in 0..arguments.common.runs {
+        let text = output(cargo(example).args(["--", &layers]))?;
+        runs.push(serde_json::from_str::<Value>(&text).context("reading what the app measured")?);
+    }
+    let median = |run: &Value| run["median_ms"].as_f64().unwrap_or(f64::INFINITY);
+    let fastest = runs.into_iter().min_by(|one, other| median(one).total_cmp(&median(other)));
+    let frame = fastest.context("at least one run was expected")?;
+    let ratio = median(&frame) / FRAME_LIMIT_MS;
+    Ok(vec![("frame", frame), ("median_to_limit", json!({ "limit_ms": FRAME_LIMIT_MS, "ratio": ratio }))])
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore};
-use stethoscope_core::source::{Block, ByteSource, ReadError, ReadFuture};
-use stethoscope_remote::{FIRST_READ, Failure, FetchError, Problem, READ_SIZE};
+use stethoscope_core::source::{Block, ByteSource, ReadFuture};
+use stethoscope_remote::{FIRST_READ, Failure, FetchError, Problem, READ_SIZE, read_checked};
 use tokio::runtime::Handle;
 
 use super::super::http::Task;
@@ -90,25 +90,14 @@ impl ByteSource for StoreSource {
     }
 
     fn read(&self, range: Range<u64>) -> ReadFuture<'_> {
-        Box::pin(async move {
-            let Range { start, end } = range;
-            if start > end || end > self.length() {
-                return Err(ReadError::Shrank { name: self.name.clone(), start, end, available: self.length() });
-            }
-            if end <= self.start.length() as u64 {
-                return Ok(self.start.slice(start as usize..end as usize));
-            }
-            if start == end {
-                return Ok(Vec::new().into());
-            }
-            self.fetch(range).await.map_err(|failure| match failure.problem {
-                Problem::Changed(what) => ReadError::Changed { name: self.name.clone(), what },
-                _ => ReadError::Remote { name: self.name.clone(), start, end, source: Box::new(failure) },
-            })
-        })
+        Box::pin(read_checked(self, &self.start, range, async |range| self.fetch(range).await))
     }
 
     fn read_size(&self) -> u64 {
         READ_SIZE
+    }
+
+    fn is_remote(&self) -> bool {
+        true
     }
 }

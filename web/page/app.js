@@ -1,0 +1,159 @@
+// The page of the app: what the app on the canvas cannot do itself. The app is the same as in a desktop's window; what takes
+// long it asks of the worker.
+import { fromDrop, fromInput } from "./files.js";
+import { Instrument } from "./instrument.js";
+import start, { Window } from "./stethoscope.js";
+
+const SETTINGS = "stethoscope.settings";
+
+const element = (id) => document.getElementById(id);
+const make = (name, properties) => Object.assign(document.createElement(name), properties);
+
+const say = (text) => {
+  element("cover").hidden = false;
+  element("word").textContent = text;
+};
+
+// What was given, by number: the files stay here, and the app decides what they are.
+const given = [];
+// What the worker holds, for one that has to start again.
+const held = new Map();
+
+// Settings are a comfort: a browser that keeps none (a private window, a file) is no reason to fail.
+const settings = {
+  read() {
+    try {
+      return localStorage.getItem(SETTINGS) ?? undefined;
+    } catch {
+      return undefined;
+    }
+  },
+  write(text) {
+    try {
+      localStorage.setItem(SETTINGS, text);
+    } catch {
+      // As above.
+    }
+  },
+};
+
+const download = (name, bytes) => {
+  const link = make("a", { href: URL.createObjectURL(new Blob([bytes])), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+};
+
+// What the app asks of the page.
+const host = (instrument, app) => ({
+  run: (job, request) => instrument.begin(job, request),
+  took: (job) => instrument.took(job),
+  stop: (job) => instrument.stop(job),
+  hold(reference, number, names) {
+    const { paths, files, unreadable } = given[number];
+    const isMeant = paths.map((path) => names.includes(path.split("/")[0]));
+    const those = (list) => list.filter((_, index) => isMeant[index]);
+    held.set(reference, { names, paths: those(paths), files: those(files), unreadable });
+    instrument.ask("hold", { reference, ...held.get(reference) });
+  },
+  async read(number, name) {
+    const { paths, files } = given[number];
+    try {
+      const bytes = await files[paths.indexOf(name)].arrayBuffer();
+      app().report(name, new Uint8Array(bytes));
+    } catch (error) {
+      app().failed(`${name}: the browser could not read it (${error.message})`);
+    }
+  },
+  pick(side, folder) {
+    const input = make("input", { type: "file", multiple: !folder, webkitdirectory: folder });
+    input.addEventListener("change", () => {
+      if (input.files.length > 0) give(fromInput(input.files), (...what) => app().picked(side, ...what));
+    });
+    input.click();
+  },
+  save: (name, bytes) => download(name, bytes.slice()),
+  remember: settings.write,
+  remembered: settings.read,
+});
+
+const give = (dropped, open) => {
+  const number = given.push(dropped) - 1;
+  open(dropped.names, dropped.paths, number);
+};
+
+const takeDrops = (canvas, app) => {
+  canvas.addEventListener("drop", async (event) => {
+    const { left, top } = canvas.getBoundingClientRect();
+    const [x, y] = [event.clientX - left, event.clientY - top];
+    // To be asked for at once: after the event the browser has forgotten.
+    const dropped = await fromDrop(event.dataTransfer);
+    if (dropped.names.length > 0) give(dropped, (...what) => app().drop_at(x, y, ...what));
+  });
+  // A file dropped beside the canvas must not replace the page.
+  for (const type of ["dragover", "drop"]) addEventListener(type, (event) => event.preventDefault());
+};
+
+// A browser that has seen the page once shows it without a network, too.
+const keepForLater = () => {
+  if (!location.protocol.startsWith("http")) return;
+  navigator.serviceWorker?.register("offline.js").catch(() => {
+    // Some browsers have none, or keep none in private windows.
+  });
+};
+
+const open = async () => {
+  const canvas = element("canvas");
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  if (!adapter) {
+    say("The app paints with WebGPU, which this browser does not offer. The plain page does the same work without it.");
+    element("cover").append(make("a", { href: "plain.html", textContent: "Go to the plain page" }));
+    return;
+  }
+  // Both the page and its worker run this module; it is compiled once.
+  const module = await (globalThis.stethoscopeModule ?? WebAssembly.compileStreaming(fetch("stethoscope_bg.wasm")));
+  await start({ module_or_path: module });
+  let app;
+  const instrument = new Instrument({
+    module,
+    onEvent: (job, event) => app.event(job, event),
+    onEnd: (job, error) => app.ended(job, error),
+    async onBroken(message) {
+      app?.failed(`The worker failed and was started again: ${message}. That is a mistake in it, not yours`);
+      for (const [reference, what] of held) await instrument.ask("hold", { reference, ...what });
+    },
+  });
+  const hub = new URLSearchParams(location.search).get("hub");
+  if (hub) instrument.ask("hub", { endpoint: hub }).catch((error) => app.failed(error.message));
+  const cores = navigator.hardwareConcurrency ?? 1;
+  const place = `a page in this browser, ${cores} cores, WebGPU (${adapter.info?.vendor || "unnamed"})`;
+  app = await Window.open(canvas, host(instrument, () => app), place);
+  takeDrops(canvas, () => app);
+  element("cover").hidden = true;
+  canvas.focus();
+  // For tests, and for whoever opens the console.
+  window.stethoscope = {
+    state: () => JSON.parse(app.state() || "{}"),
+    widgets: () => JSON.parse(app.widgets() || "[]"),
+    frames: () => app.frames(),
+    name: (side, reference) => app.name(side, reference),
+    give: (side, dropped) => give(dropped, (...what) => app.picked(side, ...what)),
+    ask: (what, question) => instrument.ask(what, question),
+  };
+  watch(app);
+  keepForLater();
+};
+
+// An app that has stopped says so, rather than to stand still.
+const watch = (app) => {
+  const timer = setInterval(() => {
+    const message = app.panic();
+    if (message === undefined) return;
+    clearInterval(timer);
+    say(`The app has stopped, which is a mistake in it: ${message}. Load the page again.`);
+  }, 1000);
+};
+
+open().catch((error) => {
+  say(`The app could not start: ${error?.message ?? error}. The plain page may work: plain.html`);
+  throw error;
+});

@@ -1,0 +1,45 @@
+//! What the page's script does for the app.
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+#[wasm_bindgen]
+extern "C" {
+    /// The page's script.
+    pub type Host;
+
+    /// Has the worker run a request (JSON).
+    #[wasm_bindgen(method)]
+    pub fn run(this: &Host, job: u32, request: &str);
+
+    /// Says that an event of a job was taken, so that the worker may send another.
+    #[wasm_bindgen(method)]
+    pub fn took(this: &Host, job: u32);
+
+    /// Has the worker stop a job.
+    #[wasm_bindgen(method)]
+    pub fn stop(this: &Host, job: u32);
+
+    /// Has the worker keep, under a name, those of the things given with this number that are called so.
+    #[wasm_bindgen(method)]
+    pub fn hold(this: &Host, reference: &str, number: u32, names: Vec<String>);
+
+    /// Reads one of the files given with this number, and opens it as a report.
+    #[wasm_bindgen(method)]
+    pub fn read(this: &Host, number: u32, name: &str);
+
+    /// Asks for files or a folder.
+    #[wasm_bindgen(method)]
+    pub fn pick(this: &Host, side: &str, folder: bool);
+
+    /// Gives the person a file.
+    #[wasm_bindgen(method)]
+    pub fn save(this: &Host, name: &str, bytes: &[u8]);
+
+    /// Keeps a text until the next visit, if the browser does.
+    #[wasm_bindgen(method)]
+    pub fn remember(this: &Host, text: &str);
+
+    /// The text that was kept last.
+    #[wasm_bindgen(method)]
+    pub fn remembered(this: &Host) -> Option<String>;
+}

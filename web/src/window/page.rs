@@ -1,0 +1,206 @@
+//! The app's platform in a page: requests go to the worker, files to the person as downloads.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use eframe::egui::DroppedFileHandle;
+use stethoscope_app::openings::{Given, Kind, sort};
+use stethoscope_app::platform::{Answer, Job, Opening, Pick, Platform, Poll, Side};
+use stethoscope_core::work::{Event, Request};
+use stethoscope_show::text::printable;
+
+use super::host::Host;
+
+/// A page.
+pub struct Page {
+    host: Rc<Host>,
+    answers: Rc<RefCell<Answers>>,
+    place: String,
+    jobs: u32,
+}
+
+/// What has come and was not taken yet.
+#[derive(Default)]
+pub struct Answers {
+    jobs: BTreeMap<u32, Rc<RefCell<Inbox>>>,
+    answers: Vec<Answer>,
+    /// The names that the worker keeps things under.
+    held: BTreeSet<String>,
+}
+
+/// What has come of one job.
+#[derive(Default)]
+struct Inbox {
+    events: VecDeque<Event>,
+    ended: Option<Result<(), String>>,
+}
+
+impl Page {
+    /// A page whose script is `host`, and what `place` says.
+    pub const fn new(host: Rc<Host>, answers: Rc<RefCell<Answers>>, place: String) -> Self {
+        Self { host, answers, place, jobs: 0 }
+    }
+}
+
+/// How the script calls a side.
+const fn name_of(side: Side) -> &'static str {
+    match side {
+        Side::A => "a",
+        Side::B => "b",
+    }
+}
+
+/// The side that the script calls so.
+pub fn side_called(name: &str) -> Option<Side> {
+    Side::BOTH.into_iter().find(|side| name_of(*side) == name)
+}
+
+impl Answers {
+    /// An event of a job; one that nobody waits for any more is not kept.
+    pub fn event(&mut self, job: u32, json: &str) {
+        let Some(inbox) = self.jobs.get(&job) else { return };
+        match serde_json::from_str(json) {
+            Ok(event) => inbox.borrow_mut().events.push_back(event),
+            Err(error) => {
+                let text = format!("the worker said what the page does not understand ({error}); load the page again");
+                self.ended(job, Some(text));
+            }
+        }
+    }
+
+    /// The end of a job.
+    pub fn ended(&mut self, job: u32, error: Option<String>) {
+        if let Some(inbox) = self.jobs.remove(&job) {
+            inbox.borrow_mut().ended = Some(error.map_or(Ok(()), Err));
+        }
+    }
+
+    /// Something that did not work.
+    pub fn failed(&mut self, text: String) {
+        self.answers.push(Answer::Failed(text));
+    }
+
+    /// What was given, in kinds. The worker is handed the checkpoints; reports come later, when they are read.
+    pub fn sort(&mut self, host: &Host, names: &[String], paths: &[String], number: u32) -> Vec<Opening> {
+        let given = |name: &String| (name.clone(), !paths.contains(name));
+        let named: Vec<(String, bool)> = names.iter().map(given).collect();
+        let things: Vec<Given<'_>> =
+            named.iter().map(|(name, is_folder)| Given { folder: "", name, is_folder: *is_folder }).collect();
+        let mut openings = Vec::new();
+        for kind in sort(&things) {
+            match kind {
+                Kind::Checkpoint(indices) => {
+                    let names: Vec<String> = indices.iter().map(|index| named[*index].0.clone()).collect();
+                    let reference = self.free_name(&names);
+                    host.hold(&reference, number, names);
+                    openings.push(Opening::Checkpoint(reference));
+                }
+                Kind::Report(index) => host.read(number, &named[index].0),
+                Kind::Refused(index, why) => {
+                    let name = printable(&named[index].0);
+                    openings.push(Opening::Refused { name, why: why.to_owned() });
+                }
+            }
+        }
+        openings
+    }
+
+    /// What to call some things, so that no others are called so.
+    fn free_name(&mut self, names: &[String]) -> String {
+        let name = match names {
+            [] => "nothing".to_owned(),
+            [only] => only.clone(),
+            [first, others @ ..] => format!("{first} and {} more", others.len()),
+        };
+        let numbered = |number: u32| if number == 1 { name.clone() } else { format!("{name} ({number})") };
+        let free = (1..).map(numbered).find(|name| !self.held.contains(name)).unwrap_or(name.clone());
+        self.held.insert(free.clone());
+        free
+    }
+}
+
+impl Platform for Page {
+    fn run(&mut self, request: Request) -> Box<dyn Job> {
+        self.jobs += 1;
+        let (number, inbox) = (self.jobs, Rc::new(RefCell::new(Inbox::default())));
+        match serde_json::to_string(&request) {
+            Ok(request) => {
+                self.answers.borrow_mut().jobs.insert(number, inbox.clone());
+                self.host.run(number, &request);
+            }
+            Err(error) => inbox.borrow_mut().ended = Some(Err(error.to_string())),
+        }
+        Box::new(PageJob { number, inbox, host: self.host.clone(), answers: self.answers.clone() })
+    }
+
+    fn pick(&mut self, side: Side, what: Pick) {
+        self.host.pick(name_of(side), what == Pick::Folder);
+    }
+
+    fn dropped(&mut self, _side: Option<Side>, _files: &[DroppedFileHandle]) {
+        // What egui hands over knows no folders: the script takes the drop itself.
+    }
+
+    fn save(&mut self, name: &str, bytes: Vec<u8>) {
+        self.host.save(name, &bytes);
+        self.answers.borrow_mut().answers.push(Answer::Saved(name.to_owned()));
+    }
+
+    fn answers(&mut self) -> Vec<Answer> {
+        std::mem::take(&mut self.answers.borrow_mut().answers)
+    }
+
+    fn is_awaiting(&self) -> bool {
+        // Whatever comes wakes the page.
+        false
+    }
+
+    fn remember(&mut self, text: &str) {
+        self.host.remember(text);
+    }
+
+    fn remembered(&self) -> Option<String> {
+        self.host.remembered()
+    }
+
+    fn describe(&self) -> String {
+        self.place.clone()
+    }
+
+    fn names(&self) -> &'static str {
+        "org/name on the Hub, https://…, demo:base, or drop files here"
+    }
+
+    fn is_lasting(&self, reference: &str) -> bool {
+        // What was dropped is gone with the page.
+        !self.answers.borrow().held.contains(reference)
+    }
+}
+
+/// A job in the worker.
+struct PageJob {
+    number: u32,
+    inbox: Rc<RefCell<Inbox>>,
+    host: Rc<Host>,
+    answers: Rc<RefCell<Answers>>,
+}
+
+impl Job for PageJob {
+    fn poll(&mut self) -> Poll {
+        let mut inbox = self.inbox.borrow_mut();
+        if let Some(event) = inbox.events.pop_front() {
+            self.host.took(self.number);
+            return Poll::Event(event);
+        }
+        inbox.ended.take().map_or(Poll::Waiting, Poll::Ended)
+    }
+}
+
+impl Drop for PageJob {
+    fn drop(&mut self) {
+        if self.answers.borrow_mut().jobs.remove(&self.number).is_some() {
+            self.host.stop(self.number);
+        }
+    }
+}
