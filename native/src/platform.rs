@@ -180,9 +180,10 @@ impl Place for Platform {
         &self,
         folder: &Folder,
         out: &str,
+        force: bool,
         observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
     ) -> Result<ComputeInfo, JobError> {
-        writer::write(folder, Path::new(out), self.threads, observe).await?;
+        writer::write(folder, Path::new(out), force, self.threads, observe).await?;
         let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
         Ok(ComputeInfo { backend: "cpu".into(), adapter: set.name().into(), threads: self.threads })
     }

@@ -117,11 +117,16 @@ fn run(recipe: String, writing: &Writing) -> Result<(), Failure> {
         Some(out) => out.to_owned(),
         None => misused("the name of the folder to write is not UTF-8"),
     });
+    let is_writing = out.is_some();
     let request = MergeRequest { recipe, out, force: writing.force, shard_bytes: writing.shard_size };
     let report = progress::follow(platform.run(Request::Merge(request)), |event| match event {
         Event::Merge(report) => Some(report),
         _ => None,
-    })?;
+    });
+    let report = match report {
+        Err(Failure::Interrupted) if is_writing => return Err(Failure::InterruptedWriting),
+        other => other?,
+    };
     if let Some(destination) = &writing.json {
         destination.write_json(&*report, writing.force)?;
     }

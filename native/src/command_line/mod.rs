@@ -89,6 +89,8 @@ enum Failure {
     Window(#[from] WindowError),
     #[error("stopped before the end; nothing was written")]
     Interrupted,
+    #[error("stopped before the end; the same command goes on from here")]
+    InterruptedWriting,
     #[error("this engine is not to be trusted: {0}")]
     Nonconforming(String),
 }
@@ -106,7 +108,7 @@ impl Failure {
             Self::Job(error) if error.is_misuse() => 2,
             Self::Output(error) if error.is_misuse() => 2,
             Self::Job(_) | Self::Output(_) | Self::Window(_) | Self::Nonconforming(_) => 1,
-            Self::Interrupted => 130,
+            Self::Interrupted | Self::InterruptedWriting => 130,
         }
     }
 }

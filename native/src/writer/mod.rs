@@ -39,19 +39,21 @@ pub fn check(out: &Path, force: bool, view: &View) -> Result<(), WriteError> {
         return Err(WriteError::NotAFolder { out: owned() });
     }
     let failed = |source| WriteError::Io { doing: "reading", path: owned(), source };
-    let mut is_empty = true;
     for entry in fs::read_dir(out).map_err(failed)? {
         let entry = entry.map_err(failed)?;
-        is_empty = false;
         // Nobody's home or project is replaced by a slip.
         if entry.file_type().map_err(failed)?.is_dir() {
             return Err(WriteError::HoldsFolders { out: owned(), example: entry.path() });
         }
     }
-    if is_empty || force || Workplace::of(out).is_finished_as(out) {
-        return Ok(());
-    }
-    Err(WriteError::Exists { out: owned() })
+    // What the same command wrote is refused later, if it turns out to be of another.
+    if Workplace::of(out).is_finished_as(out) { Ok(()) } else { refuse_existing(out, force) }
+}
+
+/// What is there is replaced only if that was asked for.
+fn refuse_existing(out: &Path, force: bool) -> Result<(), WriteError> {
+    let is_empty = || fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none());
+    if force || !out.exists() || is_empty() { Ok(()) } else { Err(WriteError::Exists { out: out.to_owned() }) }
 }
 
 /// A model is not written over what it is made of.
@@ -65,13 +67,14 @@ fn refuse_inputs(out: &Path, view: &View) -> Result<(), WriteError> {
     }
 }
 
-/// Writes a folder with `threads` threads, telling `observe` how many bytes of weights are done.
+/// Writes a folder with `threads` threads, replacing one that is there only with `force`, telling `observe` how many bytes of weights are done.
 ///
 /// # Errors
 /// If the disk is too small or the system refuses. What was written stays, for the same command to go on with.
 pub async fn write(
     folder: &Folder,
     out: &Path,
+    force: bool,
     threads: usize,
     observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
 ) -> Result<(), WriteError> {
@@ -79,7 +82,10 @@ pub async fn write(
     if workplace.finish_rename(out, &folder.key)? {
         return Ok(());
     }
+    refuse_existing(out, force)?;
     let mut journal = Journal::open(workplace, out, &folder.key)?;
+    // What was being replaced when a run was stopped is there again.
+    refuse_existing(out, force)?;
     let needed = |name: &str, bytes: u64| if journal.has(name, bytes) { 0 } else { bytes };
     let files = folder.files.values().map(|bytes| bytes.len() as u64).sum::<u64>();
     let shards = folder.shards.iter().map(|shard| needed(&shard.name, shard.source.length())).sum::<u64>();

@@ -44,6 +44,7 @@ pub trait Place {
         &self,
         _folder: &Folder,
         _out: &str,
+        _force: bool,
         _observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
     ) -> impl Future<Output = Result<ComputeInfo, Self::Error>> {
         std::future::ready(Err(WorkError::CannotWrite.into()))
@@ -176,7 +177,7 @@ async fn merge<P: Place>(
             .await
             .map_err(WorkError::from)?;
         let folder = view.folder(&report, &report.envelope.command);
-        report.envelope.compute = place.write(&folder, out, observe).await?;
+        report.envelope.compute = place.write(&folder, out, request.force, observe).await?;
         report.out = Some(out.clone());
     }
     Ok(report)
