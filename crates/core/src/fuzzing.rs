@@ -3,6 +3,7 @@
 //! The targets in `tests/fuzz` are these functions and nothing else; the tests here run them over the seed corpus and
 //! over every small damage to it, so that a change that breaks them is seen without a fuzzer.
 
+use crate::recipe::Recipe;
 use crate::shard_header::{MAX_RANK, ShardHeader};
 use crate::shard_index::ShardIndex;
 
@@ -48,6 +49,26 @@ pub fn shard_index(json: &[u8]) {
     }
 }
 
+/// Reads a recipe, as YAML and as one line.
+///
+/// # Panics
+/// If a recipe that was read is another when it is written down and read again, or a message is no message.
+pub fn recipe(text: &[u8]) {
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let yaml = Recipe::parse_yaml("fuzz.yaml", text).map_err(|error| error.to_string());
+    match yaml {
+        Err(message) => assert!(message.starts_with("fuzz."), "{message}"),
+        Ok(recipe) => {
+            let json = serde_json::to_string(&recipe).expect("recipes are data");
+            let again: Recipe = serde_json::from_str(&json).expect("what was written can be read");
+            assert_eq!(again.to_string(), recipe.to_string());
+        }
+    }
+    if let Ok(recipe) = Recipe::parse_inline(text) {
+        assert_eq!(Recipe::parse_inline(&recipe.to_string()).ok(), Some(recipe));
+    }
+}
+
 fn check_message(message: &str) {
     assert!(message.starts_with("fuzz.") && message.len() <= LONGEST_MESSAGE, "{} bytes: {message}", message.len());
     assert!(!message.contains(|character: char| character.is_control()), "{message:?}");
@@ -81,6 +102,11 @@ mod tests {
     #[test]
     fn the_header_reader_stands_its_seeds_and_every_damage_to_them() {
         run_over_seeds(super::shard_header, "shard_header");
+    }
+
+    #[test]
+    fn the_recipe_reader_stands_its_seeds_and_every_damage_to_them() {
+        run_over_seeds(super::recipe, "recipe");
     }
 
     #[test]
