@@ -623,3 +623,15 @@ fn plots_look_as_they_did() {
         assert_looks_like(&name, &png);
     }
 }
+
+#[test]
+fn every_plot_in_sight_is_in_the_menu_that_saves() {
+    let mut window = Window::plain().with_demo();
+    window.harness.get_by_label("Save").click();
+    window.harness.run_steps(4);
+    for title in ["Over layers", "Distribution", "Numbers"] {
+        assert!(window.harness.query_by_label(&format!("Picture of {title}")).is_some(), "{title}");
+    }
+    window.click("Picture of Heat map");
+    assert_eq!(window.seen.borrow().saved[0].0, "delta-heat-map.png");
+}

@@ -91,6 +91,11 @@ impl Merge {
         &self.text
     }
 
+    /// Whether its method draws random numbers.
+    pub(super) const fn draws(&self) -> bool {
+        matches!(self.method, Method::DareLinear | Method::DareTies | Method::Della | Method::DellaLinear)
+    }
+
     /// The models that it names, each once: the base or else the first model, then the others as they come.
     pub(super) fn references(&self) -> Vec<&str> {
         let sources = self.slices.iter().flat_map(|slice| &slice.sources).map(|source| source.model.as_str());

@@ -144,7 +144,7 @@ impl Recipe {
                 Step::Destroy { how: How::Reinit, seed, .. } => Some(*seed),
                 _ => None,
             }),
-            Self::Merge(merge) => Some(merge.seed),
+            Self::Merge(merge) => merge.draws().then_some(merge.seed),
         }
     }
 }
