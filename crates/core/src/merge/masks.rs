@@ -1,6 +1,6 @@
 //! Which elements of a delta are kept.
 
-use super::ranking::Cut;
+use super::ranking::{Cut, keep_between};
 use crate::kernels::mask_at_random;
 use crate::random::Stream;
 
@@ -53,14 +53,7 @@ impl Mask {
         match self {
             Self::All => {}
             Self::None => delta.fill(0.0),
-            Self::Ranked { above, below } => {
-                for (value, index) in delta.iter_mut().zip(first..) {
-                    let magnitude = value.abs();
-                    if above.is_after(magnitude, index) || !below.is_after(magnitude, index) {
-                        *value = 0.0;
-                    }
-                }
-            }
+            Self::Ranked { above, below } => keep_between(*above, *below, first, delta),
             Self::Random { probability, draws } => mask_at_random(draws, *probability, first, delta),
             Self::RandomByRank { lowest, highest, row, draws } => {
                 for (values, first) in delta.chunks_mut((*row).max(1)).zip((first..).step_by((*row).max(1))) {
