@@ -304,22 +304,17 @@ fn mergekits_recipes_make_what_mergekit_makes() {
 /// BF16 to one rounding, F32 to 1e-5.
 fn assert_close(what: &str, made: &Stored, expected: &Stored) {
     assert_eq!((made.dtype, &made.shape), (expected.dtype, &expected.shape), "{what}");
-    let (bits, tolerance): (fn(&[u8]) -> Vec<f32>, f32) = match made.dtype {
-        Dtype::BF16 => (
-            |bytes| {
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|two| f32::from_bits(u32::from(u16::from_le_bytes(*two)) << 16))
-                    .collect()
-            },
-            1.0 / 128.0,
-        ),
-        Dtype::F32 => (|bytes| bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect(), 1e-5),
-        other => panic!("{what}: {other:?}"),
+    let tolerance = if made.dtype == Dtype::BF16 { 1.0 / 128.0 } else { 1e-5 };
+    let numbers = |stored: &Stored| -> Vec<f32> {
+        match stored.dtype {
+            Dtype::BF16 => {
+                stored.bytes.as_chunks().0.iter().map(|[low, high]| f32::from_le_bytes([0, 0, *low, *high])).collect()
+            }
+            Dtype::F32 => stored.bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect(),
+            other => panic!("{what}: {other:?}"),
+        }
     };
-    for (made, expected) in bits(&made.bytes).into_iter().zip(bits(&expected.bytes)) {
+    for (made, expected) in numbers(made).into_iter().zip(numbers(expected)) {
         assert!((made - expected).abs() <= tolerance * expected.abs().max(1e-6), "{what}: {made}, not {expected}");
     }
 }

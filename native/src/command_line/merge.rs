@@ -15,7 +15,7 @@ use super::{Failure, Reading, progress};
 /// What `merge` is asked.
 #[derive(clap::Args)]
 pub struct MergeArguments {
-    /// A recipe: one line such as "A; take o_proj from B", or a .yaml file; with --take, the base.
+    /// A recipe: one line such as `A; take o_proj from B`, or a .yaml file; with --take, the base.
     #[arg(value_name = "RECIPE|A")]
     recipe: String,
     /// With --take, the donor.

@@ -22,8 +22,8 @@ use super::copy::{copy_range, write_at};
 const COPY_BYTES: u64 = 32 << 20;
 
 /// Bytes that are made, or read and written, at once. Several of these, as numbers and for every input, are all the memory
-/// that a thread needs.
-const MADE_BYTES: u64 = 1 << 20;
+/// that a thread needs; more would not stay in its core's cache.
+const MADE_BYTES: u64 = 256 << 10;
 
 /// How often progress is told, and whether anybody still listens is found out.
 const PROGRESS: Duration = Duration::from_millis(50);

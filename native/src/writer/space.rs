@@ -25,11 +25,6 @@ fn available(folder: &Path) -> Option<u64> {
     let mut found = MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: The path ends in a NUL, and the struct is written before it is read, if the call says so.
     let found = unsafe { (libc::statvfs(path.as_ptr(), found.as_mut_ptr()) == 0).then(|| found.assume_init()) }?;
-    #[expect(
-        clippy::unnecessary_cast,
-        clippy::useless_conversion,
-        reason = "these are of other types on other systems"
-    )]
     (found.f_bavail as u64).checked_mul(found.f_frsize as u64)
 }
 

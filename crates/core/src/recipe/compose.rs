@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::draft::{Deed, Draft, DraftTensor, check_family, is_head};
+use super::draft::{Deed, Draft, DraftTensor, check_family, is_embedding, is_head};
 use super::encode::can_encode;
+use super::error::ShapeError;
 use super::explain::What;
 use super::merged::{Input, Merged};
 use super::mergekit::{Merge, SliceOfLayers, Source, Tokenizer};
@@ -86,7 +87,7 @@ impl Composer<'_> {
         let (Some(first), Some(last)) = (slices.first(), slices.last()) else { return Ok((Vec::new(), Vec::new())) };
         let mut tensors = Vec::new();
         let mut order = Vec::new();
-        self.add_outside(first, |role| is_before_layers(role), &mut tensors)?;
+        self.add_outside(first, is_before_layers, &mut tensors)?;
         for slice in slices {
             let Some((source, range)) = slice.sources.first().and_then(|s| Some((s, s.layers.clone()?))) else {
                 continue;
@@ -240,24 +241,24 @@ impl Composer<'_> {
             // Elsewhere the same place may have another prefix; and a tied head is the embedding.
             let has_layer = wanted.layer.is_some();
             let same_place = || there.sites.iter().position(|theirs| theirs == sites);
-            if has_layer && source.layers.is_some() { None } else { same_place() }.or_else(|| {
-                is_head(sites).then(|| there.sites.iter().position(|theirs| super::draft::is_embedding(theirs)))?
-            })
+            if has_layer && source.layers.is_some() { None } else { same_place() }
+                .or_else(|| is_head(sites).then(|| there.sites.iter().position(|theirs| is_embedding(theirs)))?)
         });
         let Some(tensor) = found else {
             return Err(RecipeError::MissingInput { tensor: name, reference: source.model.clone() });
         };
         if tensors[tensor].shape != template.shape {
-            return Err(RecipeError::Shape {
-                text: format!("{}", self.merge.method),
+            let error = ShapeError {
+                text: self.merge.method.to_string(),
                 tensor: template.name.clone(),
                 base: template.shape.clone(),
                 base_reference: self.references[wanted.model].clone(),
                 donor: tensors[tensor].shape.clone(),
                 donor_reference: source.model.clone(),
                 more: 0,
-                is_vocabulary: false,
-            });
+                is_vocabulary: is_head(sites) || is_embedding(sites),
+            };
+            return Err(Box::new(error).into());
         }
         Ok(Input { model, tensor })
     }

@@ -31,23 +31,9 @@ pub enum RecipeError {
     Family { base: String, base_family: String, donor: String, donor_family: String },
     #[error("`{text}` takes nothing: {detail}")]
     NothingTaken { text: String, detail: String },
-    #[error(
-        "`{text}`: tensor {} is {base:?} in {base_reference} and {donor:?} in {donor_reference}{}; the same shape was \
-         expected, so leave it out of the selection{}",
-        Quoted(tensor),
-        if *more == 0 { String::new() } else { format!(" (and {more} more do not fit)") },
-        if *is_vocabulary { " (the vocabularies differ: `& !embed & !head`)" } else { "" }
-    )]
-    Shape {
-        text: String,
-        tensor: String,
-        base: Vec<u64>,
-        base_reference: String,
-        donor: Vec<u64>,
-        donor_reference: String,
-        more: usize,
-        is_vocabulary: bool,
-    },
+    /// Two tensors that should be one have different shapes.
+    #[error(transparent)]
+    Shape(#[from] Box<ShapeError>),
     #[error(
         "`{text}`: a part of tensor {} was selected, but {donor} divides it otherwise than {base}; select all of it, or \
          take it from a model with the same heads and experts",
@@ -74,6 +60,27 @@ pub enum RecipeError {
     /// The result cannot be read as a checkpoint.
     #[error("what the recipe makes cannot be read as a checkpoint")]
     Result(#[source] Box<CheckpointError>),
+}
+
+/// A tensor and its replacement that differ in shape.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "`{text}`: tensor {} is {base:?} in {base_reference} and {donor:?} in {donor_reference}{}; the same shape was \
+     expected, so leave it out of the selection{}",
+    Quoted(tensor),
+    if *more == 0 { String::new() } else { format!(" (and {more} more do not fit)") },
+    if *is_vocabulary { " (the vocabularies differ: `& !embed & !head`)" } else { "" }
+)]
+#[expect(missing_docs, reason = "the message says it, field by field")]
+pub struct ShapeError {
+    pub text: String,
+    pub tensor: String,
+    pub base: Vec<u64>,
+    pub base_reference: String,
+    pub donor: Vec<u64>,
+    pub donor_reference: String,
+    pub more: usize,
+    pub is_vocabulary: bool,
 }
 
 impl RecipeError {

@@ -136,7 +136,7 @@ fn write_out_kinds(settings: &mut Map<String, Value>, model_type: &str, count: u
     }
     let pattern = ["sliding_window_pattern", "_sliding_window_pattern"];
     let period = pattern.iter().find_map(|key| settings.get(*key)?.as_u64()).unwrap_or(usual).max(1);
-    let kind = |layer: u64| if (layer + 1) % period == 0 { "full_attention" } else { "sliding_attention" };
+    let kind = |layer: u64| if (layer + 1).is_multiple_of(period) { "full_attention" } else { "sliding_attention" };
     settings.insert("layer_types".to_owned(), (0..count).map(kind).collect());
 }
 

@@ -1,7 +1,7 @@
 //! A tensor merged from several, a piece at a time.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use futures_util::lock::Mutex;
 
@@ -13,8 +13,9 @@ use crate::merge::{Merger, Piece};
 use crate::model::Model;
 use crate::source::ReadError;
 
-/// Elements that are looked at together while a whole tensor is gone through.
-const PIECE: u64 = 1 << 18;
+/// Elements that are looked at together while a whole tensor is gone through: few enough that those of all inputs stay in
+/// a core's cache.
+const PIECE: u64 = 1 << 16;
 
 /// A tensor of a model.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +35,25 @@ pub(super) struct Merged {
     /// Until it has looked at the whole tensor, where it must.
     unsettled: Mutex<Option<Box<dyn Merger>>>,
     ready: OnceLock<Box<dyn Merger>>,
+    buffers: Buffers,
+}
+
+/// Buffers that were used before: fresh memory must be cleared by the system each time, which takes longer than most merges.
+#[derive(Default)]
+struct Buffers(std::sync::Mutex<Vec<Vec<f32>>>);
+
+impl Buffers {
+    /// A buffer of this length, with anything in it.
+    fn take(&self, length: usize) -> Vec<f32> {
+        let used = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut buffer = used.unwrap_or_default();
+        buffer.resize(length, 0.0);
+        buffer
+    }
+
+    fn give_back(&self, buffers: impl IntoIterator<Item = Vec<f32>>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(buffers);
+    }
 }
 
 impl std::fmt::Debug for Merged {
@@ -52,9 +72,10 @@ impl Merged {
         name: &str,
         elements: u64,
     ) -> Self {
+        let buffers = Buffers::default();
         let (ready, unsettled) =
             if merger.reduction().is_none() { (OnceLock::from(merger), None) } else { (OnceLock::new(), Some(merger)) };
-        Self { base, inputs, work, elements, name: name.to_owned(), unsettled: Mutex::new(unsettled), ready }
+        Self { base, inputs, work, elements, name: name.to_owned(), unsettled: Mutex::new(unsettled), ready, buffers }
     }
 
     /// Whether the whole tensor must be looked at before any value can be given.
@@ -62,19 +83,28 @@ impl Merged {
         self.ready.get().is_none()
     }
 
-    /// The values of some elements.
-    pub async fn values(&self, models: &[Arc<Model>], elements: Range<u64>) -> Result<Vec<f32>, ReadError> {
+    /// Writes the values of some elements as `dtype`, into bytes that are theirs.
+    pub async fn write(
+        &self,
+        models: &[Arc<Model>],
+        elements: Range<u64>,
+        dtype: Dtype,
+        bytes: &mut [u8],
+    ) -> Result<(), ReadError> {
         let merger = self.settled(models).await?;
         let grain = merger.grain().max(1);
         let whole = elements.start / grain * grain;
         let whole = whole..elements.end.div_ceil(grain).saturating_mul(grain).min(self.elements);
         let inputs = self.read(models, whole.clone()).await?;
-        let mut out = vec![0.0; (whole.end - whole.start) as usize];
+        let mut out = self.buffers.take((whole.end - whole.start) as usize);
         merger.map(&inputs.piece(whole.start, &inputs.slices()), &mut out);
-        self.round(&mut out);
-        out.truncate((elements.end - whole.start) as usize);
-        out.drain(..(elements.start - whole.start) as usize);
-        Ok(out)
+        if self.work != dtype {
+            self.round(&mut out);
+        }
+        let wanted = (elements.start - whole.start) as usize..(elements.end - whole.start) as usize;
+        encode_into(dtype, &out[wanted], bytes);
+        self.buffers.give_back(inputs.into_buffers().chain([out]));
+        Ok(())
     }
 
     /// The merger, once it has seen what it must.
@@ -92,6 +122,7 @@ impl Merged {
                     let end = first.saturating_add(step).min(self.elements);
                     let inputs = self.read(models, first..end).await?;
                     reduction.add(&inputs.piece(first, &inputs.slices()));
+                    self.buffers.give_back(inputs.into_buffers());
                     first = end;
                 }
                 merger.settle(reduction).map_err(|error| ReadError::Made {
@@ -119,7 +150,7 @@ impl Merged {
         for input in self.inputs.iter().chain(&self.base) {
             let model = &models[input.model];
             let tensor = &model.checkpoint.tensors[input.tensor];
-            let mut numbers = vec![0.0; (elements.end - elements.start) as usize];
+            let mut numbers = self.buffers.take((elements.end - elements.start) as usize);
             read_values(model, tensor, elements.clone(), &mut numbers).await?;
             if tensor.storage.dtype() != Some(self.work) {
                 self.round(&mut numbers);
@@ -154,6 +185,10 @@ struct Inputs {
 impl Inputs {
     fn slices(&self) -> Vec<&[f32]> {
         self.inputs.iter().map(Vec::as_slice).collect()
+    }
+
+    fn into_buffers(self) -> impl Iterator<Item = Vec<f32>> {
+        self.inputs.into_iter().chain(self.base)
     }
 
     fn piece<'a>(&'a self, first: u64, inputs: &'a [&'a [f32]]) -> Piece<'a> {

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::selection::Selection;
 
-pub use error::RecipeError;
+pub use error::{RecipeError, ShapeError};
 pub use explain::{Finding, MergeReport, OutputFile, OutputPart, OutputTensor, What};
 pub use folder::{Folder, FolderShard, Part, SHARD_BYTES};
 pub use mergekit::Merge;

@@ -146,8 +146,7 @@ impl MadeTensor {
             }
             Origin::Merged(merged) => {
                 for run in &runs {
-                    let values = merged.values(models, run.clone()).await?;
-                    encode_into(self.dtype, &values, &mut bytes[place(run)]);
+                    merged.write(models, run.clone(), self.dtype, &mut bytes[place(run)]).await?;
                 }
             }
         }

@@ -29,6 +29,14 @@ impl Measured {
         bytes as f64 / self.seconds
     }
 
+    /// Keeps the better of two runs.
+    pub fn and(&mut self, run: Self) {
+        self.seconds = self.seconds.min(run.seconds);
+        self.first_line = self.first_line.zip(run.first_line).map(|(before, now)| before.min(now));
+        self.anonymous_bytes = self.anonymous_bytes.max(run.anonymous_bytes);
+        self.json = run.json;
+    }
+
     /// For the report. `own_seconds` is what the program says itself, without starting and printing.
     pub fn describe(&self, bytes: u64) -> Value {
         json!({
@@ -52,17 +60,14 @@ pub fn measure_in_turn(binary: &Path, commands: &[&[&OsStr]], runs: u32) -> anyh
     let mut fastest: Vec<Measured> = commands.iter().map(|command| once(binary, command)).collect::<Result<_, _>>()?;
     for _ in 1..runs {
         for (before, command) in fastest.iter_mut().zip(commands) {
-            let run = once(binary, command)?;
-            before.seconds = before.seconds.min(run.seconds);
-            before.first_line = before.first_line.zip(run.first_line).map(|(before, now)| before.min(now));
-            before.anonymous_bytes = before.anonymous_bytes.max(run.anonymous_bytes);
-            before.json = run.json;
+            before.and(once(binary, command)?);
         }
     }
     Ok(fastest)
 }
 
-fn once(binary: &Path, arguments: &[&OsStr]) -> anyhow::Result<Measured> {
+/// Runs a command once.
+pub fn once(binary: &Path, arguments: &[&OsStr]) -> anyhow::Result<Measured> {
     let started = Instant::now();
     let mut child = Command::new(binary)
         .args(arguments)

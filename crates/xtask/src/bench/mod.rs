@@ -6,6 +6,7 @@
 mod gpu;
 mod machine;
 mod measure;
+mod merge;
 mod peers;
 mod web;
 
@@ -32,6 +33,8 @@ pub enum Benchmark {
     Gpu(GpuArguments),
     /// From the start of `inspect` to its first line, on a checkpoint of many shards.
     Inspect(InspectArguments),
+    /// Writing models made out of others, against `cp` of the same files.
+    Merge(MergeArguments),
     /// The page in a browser: its size, its start, its long tasks, its memory, and how fast it goes through a pair of files.
     Web(WebArguments),
     /// How long the app takes to paint a frame of a model of 64 layers.
@@ -88,6 +91,15 @@ pub struct InspectArguments {
 }
 
 #[derive(Args)]
+pub struct MergeArguments {
+    #[command(flatten)]
+    common: Common,
+    /// Measure only the recipes of these names.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+}
+
+#[derive(Args)]
 pub struct WebArguments {
     #[command(flatten)]
     common: Common,
@@ -108,6 +120,7 @@ pub fn run(benchmark: &Benchmark) -> anyhow::Result<()> {
         Benchmark::Delta(arguments) => ("delta", &arguments.common, delta(arguments, &build()?)?),
         Benchmark::Gpu(arguments) => ("gpu", &arguments.common, gpu::measure(arguments, &build()?)?),
         Benchmark::Inspect(arguments) => ("inspect", &arguments.common, inspect(arguments, &build()?)?),
+        Benchmark::Merge(arguments) => ("merge", &arguments.common, merge::measure(arguments, &build()?)?),
         Benchmark::Web(arguments) => ("web", &arguments.common, web::measure(&build()?, &arguments.common)?),
         Benchmark::App(arguments) => ("app", &arguments.common, app(arguments)?),
     };
