@@ -76,12 +76,18 @@ fn data(name: &str) -> PathBuf {
 #[test]
 fn a_recipe_is_heard_as_the_folder_that_it_writes() {
     let folder = folder();
-    let out = folder.path().join("made");
-    succeed(&["merge", EVERYTHING, "-o", text(&out), "--threads", "3"]);
-    let base = Path::new("demo:base");
-    let (seen, written) = (delta(base, Path::new(EVERYTHING), &[]), delta(base, &out, &[]));
-    // Not only the numbers: it is the same checkpoint, by its fingerprint.
-    assert_eq!(steady(seen), steady(written));
+    let ties = "merge_method: dare_ties\nbase_model: demo:base\nseed: 5\nmodels:\n\
+                - {model: demo:reasoner, parameters: {weight: [0.5, 1], density: 0.4}}\n\
+                - {model: 'demo:base; destroy reinit v_proj & layers 3', parameters: {weight: 0.5, density: 0.7}}\n";
+    let ties = write(folder.path(), "ties.yaml", ties);
+    for (name, recipe) in [("steps", EVERYTHING), ("ties", text(&ties))] {
+        let out = folder.path().join(name);
+        succeed(&["merge", recipe, "-o", text(&out), "--threads", "3"]);
+        let base = Path::new("demo:base");
+        let (seen, written) = (delta(base, Path::new(recipe), &[]), delta(base, &out, &[]));
+        // Not only the numbers: it is the same checkpoint, by its fingerprint.
+        assert_eq!(steady(seen), steady(written), "{name}");
+    }
 }
 
 #[test]

@@ -15,8 +15,10 @@ use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
 use stethoscope_core::compute::{Compute, Preference};
 use stethoscope_core::delta::DeltaError;
 use stethoscope_core::folder::SideFiles;
+use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::model::Model;
 use stethoscope_core::recipe::{Folder, LONGEST_RECIPE, RecipeText, View};
+use stethoscope_core::report::ComputeInfo;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, Place, Request, WorkError, answer};
 use stethoscope_gpu::GpuError;
@@ -179,8 +181,10 @@ impl Place for Platform {
         folder: &Folder,
         out: &str,
         observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
-    ) -> Result<(), JobError> {
-        Ok(writer::write(folder, Path::new(out), self.threads, observe).await?)
+    ) -> Result<ComputeInfo, JobError> {
+        writer::write(folder, Path::new(out), self.threads, observe).await?;
+        let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
+        Ok(ComputeInfo { backend: "cpu".into(), adapter: set.name().into(), threads: self.threads })
     }
 
     async fn engine(&self) -> Result<Box<dyn Compute>, JobError> {

@@ -92,6 +92,33 @@ fn taking_everything_is_the_donor() {
 }
 
 #[test]
+fn every_method_makes_of_one_model_that_model() {
+    let with_base =
+        |method: &str| format!("merge_method: {method}\nbase_model: demo:base\nmodels: [{{model: '{DEMO_BASE};'}}]\n");
+    let two =
+        |method: &str| format!("merge_method: {method}\nmodels: [{{model: demo:base}}, {{model: 'demo:base;'}}]\n");
+    for (recipe, parameters) in [
+        (two("linear"), "{weight: 0.5}"),
+        (two("linear"), "{weight: [0.25, 1]}"),
+        (with_base("slerp"), "{t: 0.3}"),
+        (with_base("task_arithmetic"), "{weight: 0.7}"),
+        (with_base("ties"), "{weight: 0.7, density: 0.4}"),
+        (with_base("dare_ties"), "{weight: 0.7, density: 0.4}"),
+        (with_base("della"), "{weight: 0.7, density: 0.4}"),
+        (with_base("breadcrumbs"), "{weight: 0.7, density: 0.8}"),
+        (with_base("sce"), "{select_topk: 0.5}"),
+    ] {
+        let recipe = format!("{recipe}parameters: {parameters}\n");
+        let place = Demos { recipes: vec![("made.yaml", recipe.clone())] };
+        let made = pollster::block_on(open(&place, "made.yaml", SideFiles::All)).expect(&recipe);
+        let base = opened(DEMO_BASE);
+        for name in [O_PROJ, K_PROJ, "model.embed_tokens.weight", "model.layers.0.input_layernorm.weight"] {
+            assert!(bytes(&made, name) == bytes(&base, name), "{name} of {recipe}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_taken_stays() {
     let (a, b, merged) =
         (opened(DEMO_BASE), opened(DEMO_REASONER), opened("demo:base; take o_proj from demo:reasoner"));

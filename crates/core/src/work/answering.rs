@@ -14,6 +14,7 @@ use crate::model::Model;
 use crate::outline::Outline;
 use crate::pairing::PairingError;
 use crate::recipe::{self, Folder, MergeReport, RecipeError, RecipeText, View};
+use crate::report::ComputeInfo;
 use crate::source::ReadError;
 
 /// Where jobs run: a machine, a browser.
@@ -37,13 +38,14 @@ pub trait Place {
         Err(WorkError::CannotWrite.into())
     }
 
-    /// Writes the files of a model as a folder called `out`, telling how many bytes are done. The folder is whole or not there.
+    /// Writes the files of a model as a folder called `out`, telling how many bytes are done; says what made them. The folder
+    /// is whole or not there.
     fn write(
         &self,
         _folder: &Folder,
         _out: &str,
         _observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
-    ) -> impl Future<Output = Result<(), Self::Error>> {
+    ) -> impl Future<Output = Result<ComputeInfo, Self::Error>> {
         std::future::ready(Err(WorkError::CannotWrite.into()))
     }
 
@@ -174,7 +176,7 @@ async fn merge<P: Place>(
             .await
             .map_err(WorkError::from)?;
         let folder = view.folder(&report, &report.envelope.command);
-        place.write(&folder, out, observe).await?;
+        report.envelope.compute = place.write(&folder, out, observe).await?;
         report.out = Some(out.clone());
     }
     Ok(report)
