@@ -82,6 +82,19 @@ appTest("a selection is painted on the grid and written as text, and the report 
   assertSame(report, ["demo:base", "demo:reasoner"], "--select", select);
 });
 
+appTest("a recipe is composed by a click, and what it makes is measured as the command line does", async (app) => {
+  await openDemo(app);
+  await app.click("Recipe");
+  await app.click("M1");
+  const { recipe, makes } = await app.until(({ makes }) => makes.length > 1, "what it makes");
+  assert.equal(recipe, "A; take o_proj from B");
+  assert.deepEqual(makes, ["kept of demo:base", "taken from demo:reasoner"]);
+  await app.click("Measure against B");
+  const { report } = await app.until((state) => state.report && !state.is_busy, "a report");
+  assertSame(report, ["demo:reasoner", "demo:base; take o_proj from demo:reasoner"]);
+  await app.picture("app-recipe");
+});
+
 appTest("a checkpoint on the Hub is opened by its name and read by ranges", async (app) => {
   await app.tab.evaluate((hub) => window.stethoscope.ask("hub", { endpoint: hub }), HUB);
   await app.write("Checkpoint A", "org/base");

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use stethoscope_hub_server::HubServer;
 
 use crate::command::{cargo, command, root, run as run_command, target_directory};
@@ -13,6 +13,12 @@ use crate::{needs, serve, single_file, web};
 pub fn test() -> anyhow::Result<()> {
     let folder = target_directory().join("page");
     web::build(&folder)?;
+    let travels = web::sizes(&folder)?.iter().map(|(_, _, gzip)| gzip).sum::<u64>();
+    ensure!(
+        travels <= web::LARGEST_PAGE,
+        "the page has {travels} bytes, gzipped; at most {} were expected: see what the module is made of",
+        web::LARGEST_PAGE
+    );
     let single_file = target_directory().join(web::SINGLE_FILE);
     single_file::write(&folder, &single_file)?;
     run_command(&mut cargo(["build", "--locked", "--package", "stethoscope-native"]))?;

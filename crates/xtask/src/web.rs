@@ -110,6 +110,9 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What all files of the page may have together as they travel, so that it is soon there.
+pub const LARGEST_PAGE: u64 = 3 << 20;
+
 /// The files of a page by name, with their lengths as they are and as they travel.
 pub fn sizes(folder: &Path) -> anyhow::Result<Vec<(String, u64, u64)>> {
     let mut sizes = Vec::new();

@@ -1,6 +1,6 @@
 //! Which elements of a delta are kept.
 
-use super::ranking::Cut;
+use super::ranking::{Cut, keep_between};
 use crate::kernels::mask_at_random;
 use crate::random::Stream;
 
@@ -53,14 +53,7 @@ impl Mask {
         match self {
             Self::All => {}
             Self::None => delta.fill(0.0),
-            Self::Ranked { above, below } => {
-                for (value, index) in delta.iter_mut().zip(first..) {
-                    let magnitude = value.abs();
-                    if above.is_after(magnitude, index) || !below.is_after(magnitude, index) {
-                        *value = 0.0;
-                    }
-                }
-            }
+            Self::Ranked { above, below } => keep_between(*above, *below, first, delta),
             Self::Random { probability, draws } => mask_at_random(draws, *probability, first, delta),
             Self::RandomByRank { lowest, highest, row, draws } => {
                 for (values, first) in delta.chunks_mut((*row).max(1)).zip((first..).step_by((*row).max(1))) {
@@ -81,9 +74,9 @@ fn apply_by_rank(lowest: f64, highest: f64, draws: &Stream, first: u64, row: &mu
     let mut drawn = vec![0.0; row.len()];
     draws.fill_uniform(first, &mut drawn);
     for (rank, at) in by_magnitude(row).into_iter().enumerate() {
-        if f64::from(drawn[at]) >= lowest + step * rank as f64 {
-            row[at] = 0.0;
-        }
+        let is_kept = f64::from(drawn[at]) < lowest + step * rank as f64;
+        // All bits or none: a branch here would be guessed wrong half the time.
+        row[at] = f32::from_bits(row[at].to_bits() & u32::from(is_kept).wrapping_neg());
     }
 }
 
@@ -92,24 +85,29 @@ fn apply_by_rank(lowest: f64, highest: f64, draws: &Stream, first: u64, row: &mu
 /// A long row is sorted digit by digit, from the least significant on, in time that is linear in its length.
 fn by_magnitude(row: &[f32]) -> Vec<usize> {
     const DIGIT: u32 = 11;
+    const DIGITS: u32 = 3;
     const INDEX: u64 = u32::MAX as u64;
     let keyed = |(index, value): (u64, &f32)| u64::from(value.abs().to_bits()) << 32 | index;
+    let digit = |key: u64, number: usize| (key >> (32 + DIGIT * number as u32)) as usize % (1 << DIGIT);
     let mut order: Vec<u64> = (0..).zip(row).map(keyed).collect();
     if order.len() < 256 {
         order.sort_unstable();
     } else {
+        let mut places = [[0_u32; 1 << DIGIT]; DIGITS as usize];
+        for &key in &order {
+            for (number, places) in places.iter_mut().enumerate() {
+                places[digit(key, number)] += 1;
+            }
+        }
         let mut sorted = vec![0; order.len()];
-        for shift in (32..63).step_by(DIGIT as usize) {
-            let digit = |key: u64| (key >> shift) as usize & ((1 << DIGIT) - 1);
-            let mut places = [0_usize; 1 << DIGIT];
-            order.iter().for_each(|&key| places[digit(key)] += 1);
+        for (number, places) in places.iter_mut().enumerate() {
             let mut before = 0;
-            for place in &mut places {
+            for place in &mut *places {
                 before += std::mem::replace(place, before);
             }
             for &key in &order {
-                let place = &mut places[digit(key)];
-                sorted[*place] = key;
+                let place = &mut places[digit(key, number)];
+                sorted[*place as usize] = key;
                 *place += 1;
             }
             std::mem::swap(&mut order, &mut sorted);

@@ -51,6 +51,23 @@ impl Cut {
     }
 }
 
+/// Puts 0 for values whose magnitudes do not rank between two cuts. `first` is the index of the first value.
+pub(super) fn keep_between(above: Cut, below: Cut, first: u64, values: &mut [f32]) {
+    const MAGNITUDE: u32 = i32::MAX as u32;
+    for (values, first) in values.chunks_mut(TILE).zip((first..).step_by(TILE)) {
+        // Of values with just the cut's score, so many in this tile come before it.
+        let limit = |cut: Cut| cut.index.saturating_sub(first).min(TILE as u64) as u32;
+        let (limit_above, limit_below) = (limit(above), limit(below));
+        for (at, value) in (0_u32..).zip(values) {
+            let bits = value.to_bits() & MAGNITUDE;
+            let is_above = (bits > above.bits) | ((bits == above.bits) & (at < limit_above));
+            let is_kept = !is_above & ((bits > below.bits) | ((bits == below.bits) & (at < limit_below)));
+            // All bits or none: whether a value is kept is not to be guessed, so there is no branch.
+            *value = f32::from_bits(value.to_bits() & u32::from(is_kept).wrapping_neg());
+        }
+    }
+}
+
 /// Whether a cut must tell equal scores apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Equal {

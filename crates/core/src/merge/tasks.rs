@@ -237,6 +237,16 @@ impl Gather for Norms {
     }
 }
 
+/// In f64, over lanes that need not wait for each other.
 fn sum_of_magnitudes(values: &[f32]) -> f64 {
-    values.iter().map(|value| f64::from(value.abs())).sum()
+    const LANES: usize = 8;
+    let mut lanes = [0.0_f64; LANES];
+    let values = values.chunks_exact(LANES);
+    let rest: f64 = values.remainder().iter().map(|value| f64::from(value.abs())).sum();
+    for values in values {
+        for (lane, value) in lanes.iter_mut().zip(values) {
+            *lane += f64::from(value.abs());
+        }
+    }
+    lanes.iter().sum::<f64>() + rest
 }
