@@ -2,6 +2,7 @@
 
 use stethoscope_core::anatomy::{Part, Role};
 use stethoscope_core::report::TensorDelta;
+use stethoscope_core::selection::Selection;
 
 use crate::rows::Rows;
 
@@ -63,6 +64,19 @@ impl Chosen {
     /// Whether exactly this module in this layer is chosen.
     pub fn is_cell(&self, module: &ModuleKey, layer: Option<u32>) -> bool {
         self.is_module(module) && self.place == Some(layer)
+    }
+
+    /// As a selection: `o_proj & layers 8`. None where nothing is chosen, or what has no name in the selection language.
+    pub fn selection(&self) -> Option<String> {
+        let module = self.module.as_ref()?;
+        let mut text = module.role.name().to_owned();
+        if module.part == Part::Bias {
+            text.push_str(" & bias");
+        }
+        if let Some(Some(layer)) = self.place {
+            text.push_str(&format!(" & layers {layer}"));
+        }
+        Selection::parse(&text).is_ok().then_some(text)
     }
 
     /// In words: `o_proj, layer 8`.

@@ -74,6 +74,8 @@ fn ending(report: &MergeReport) -> String {
 pub struct Group {
     /// The way: `taken from B`.
     pub made: String,
+    /// Whether they stay as they were.
+    pub is_kept: bool,
     /// How many they are, their bytes, and their share of all bytes.
     pub size: String,
     /// Which modules, in which layers.
@@ -89,10 +91,15 @@ pub fn groups(report: &MergeReport) -> Vec<Group> {
     }
     let sum = |tensors: &[&OutputTensor]| tensors.iter().fold(0_u64, |sum, tensor| sum.saturating_add(tensor.bytes));
     let total = groups.values().fold(0_u64, |all, tensors| all.saturating_add(sum(tensors)));
-    let group = |((_, made), tensors): ((Vec<What>, String), Vec<&OutputTensor>)| {
+    let group = |((ways, made), tensors): ((Vec<What>, String), Vec<&OutputTensor>)| {
         let (count, size) = (tensors.len() as u64, sum(&tensors));
         let (share, count, s) = (share(size, total), grouped(count), plural(count));
-        Group { made, size: format!("{count} tensor{s}, {} ({share})", bytes(size)), modules: modules(&tensors) }
+        Group {
+            made,
+            is_kept: ways == [What::Kept],
+            size: format!("{count} tensor{s}, {} ({share})", bytes(size)),
+            modules: modules(&tensors),
+        }
     };
     groups.into_iter().map(group).collect()
 }

@@ -1,6 +1,6 @@
 //! The part of an axis that is in sight: scrolling zooms, dragging moves, a double click shows all again.
 
-use egui::{Rect, Response, Ui};
+use egui::{Id, Rect, Response, Ui};
 
 /// How much a point of scrolling zooms.
 const ZOOM_A_POINT: f64 = 0.004;
@@ -64,8 +64,21 @@ impl Span {
     }
 }
 
+/// The span in sight, which is `first` until the person scrolls or drags over the area that shows it. Only what they chose is
+/// kept, under `id`: where there is nothing of theirs, more values that come are in sight at once.
+pub fn navigated(ui: &Ui, response: &Response, id: Id, area: Rect, first: Span, least: f64, limits: Span) -> Span {
+    let before: Option<Span> = ui.data(|data| data.get_temp(id));
+    let span = navigate(ui, response, area, before.unwrap_or(first), least, limits);
+    let chosen = span.filter(|span| *span != first);
+    ui.data_mut(|data| match chosen {
+        Some(span) => drop(data.insert_temp(id, span)),
+        None => data.remove::<Span>(id),
+    });
+    chosen.unwrap_or(first)
+}
+
 /// What a person makes of a span by scrolling and dragging over the area that shows it; none for all again.
-pub fn navigate(ui: &Ui, response: &Response, area: Rect, span: Span, least: f64, limits: Span) -> Option<Span> {
+fn navigate(ui: &Ui, response: &Response, area: Rect, span: Span, least: f64, limits: Span) -> Option<Span> {
     if response.double_clicked() {
         return None;
     }
@@ -93,6 +106,30 @@ mod tests {
     use super::*;
 
     const ALL: Span = Span::new(0.0, 10.0);
+
+    #[test]
+    fn what_comes_later_is_in_sight_unless_the_person_chose_a_part() {
+        let context = egui::Context::default();
+        let frame = |last: f64, events: Vec<egui::Event>| {
+            let mut seen = ALL;
+            let input = egui::RawInput { events, ..egui::RawInput::default() };
+            let mut output = context.run_ui(input, |ui| {
+                let (area, response) = ui.allocate_exact_size(egui::vec2(100.0, 50.0), egui::Sense::click_and_drag());
+                let all = Span::new(0.0, last);
+                seen = navigated(ui, &response, response.id, area, all, 2.0, all);
+            });
+            // Nobody paints them.
+            output.textures_delta.clear();
+            seen
+        };
+        assert_eq!(frame(5.0, Vec::new()), Span::new(0.0, 5.0));
+        assert_eq!(frame(23.0, Vec::new()), Span::new(0.0, 23.0));
+        let at = egui::pos2(50.0, 25.0);
+        frame(23.0, vec![egui::Event::PointerMoved(at)]);
+        let near = frame(23.0, vec![egui::Event::Zoom(2.0)]);
+        assert!(near.width() < 23.0, "{near:?}");
+        assert_eq!(frame(40.0, vec![egui::Event::PointerGone]), near);
+    }
 
     #[test]
     fn zooming_keeps_what_is_under_the_mouse_where_it_is() {

@@ -8,7 +8,7 @@ use stethoscope_show::numbers;
 use super::lines::layer_ticks;
 use crate::chosen::Chosen;
 use crate::painting::axis::Axis;
-use crate::painting::span::{Span, navigate};
+use crate::painting::span::{self, Span};
 use crate::rows::{Distribution, Module};
 use crate::state::State;
 use crate::theme;
@@ -126,10 +126,7 @@ fn navigated(state: &State, ui: &Ui, response: &Response, area: Rect, half: f64)
     let first = Span::new(-half, half);
     // Another tensor is seen from the start.
     let id = response.id.with(state.chosen.describe());
-    let before = ui.data(|data| data.get_temp(id)).unwrap_or(first);
-    let span = navigate(ui, response, area, before, NARROWEST, Span::new(-1.0, 1.0)).unwrap_or(first);
-    ui.data_mut(|data| data.insert_temp(id, span));
-    span
+    span::navigated(ui, response, id, area, first, NARROWEST, Span::new(-1.0, 1.0))
 }
 
 fn histogram_ui(state: &State, ui: &mut Ui, distribution: &Distribution, definition: RelativeDefinition) {

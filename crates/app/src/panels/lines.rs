@@ -5,7 +5,7 @@ use egui::{Align2, Color32, FontId, Key, Pos2, Rect, Response, Sense, Shape, Str
 use crate::chosen::Chosen;
 use crate::painting::axis::Axis;
 use crate::painting::marker;
-use crate::painting::span::{Span, navigate};
+use crate::painting::span::{self, Span};
 use crate::rows::Module;
 use crate::state::State;
 use crate::theme;
@@ -58,10 +58,7 @@ fn inner(area: Rect) -> Rect {
 fn navigated(ui: &Ui, response: &Response, area: Rect, layers: &[u32]) -> Span {
     let (first, last) = (layers.first().copied().unwrap_or(0), layers.last().copied().unwrap_or(0));
     let all = Span::new(first.into(), last.into());
-    let before = ui.data(|data| data.get_temp(response.id)).unwrap_or(all);
-    let span = navigate(ui, response, inner(area), before, FEWEST, all).unwrap_or(all);
-    ui.data_mut(|data| data.insert_temp(response.id, span));
-    span
+    span::navigated(ui, response, response.id, inner(area), all, FEWEST, all)
 }
 
 /// Paints them.

@@ -25,6 +25,9 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         recipe_ui(state, ui);
         ui.add_space(2.0);
+        let select = state.selecting.to_measure().unwrap_or("nothing");
+        let words = RichText::new(format!("With what is selected: {}", text::printable(select))).weak().small();
+        ui.add(Label::new(words).truncate()).on_hover_text("The Selection panel names it");
         ui.horizontal_wrapped(|ui| steps_ui(state, ui));
         ui.horizontal_wrapped(|ui| paper_ui(state, ui));
         if state.composing.to_follow().is_some() {
@@ -145,7 +148,9 @@ fn preview_ui(state: &mut State, ui: &mut Ui) {
 /// What it would make.
 fn report_ui(report: &MergeReport, ui: &mut Ui) {
     ui.label(RichText::new(merge::facts(report)).strong());
-    for group in merge::groups(report) {
+    // What stays as it was is the least news.
+    let (kept, changed): (Vec<_>, Vec<_>) = merge::groups(report).into_iter().partition(|group| group.is_kept);
+    for group in changed.into_iter().chain(kept) {
         ui.add(Label::new(format!("{}: {}", group.made, group.size)).wrap());
         ui.indent(&group.made, |ui| ui.add(Label::new(RichText::new(group.modules).weak().small()).wrap()));
     }

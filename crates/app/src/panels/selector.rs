@@ -20,6 +20,7 @@ const GAP: f32 = 6.0;
 pub fn ui(state: &mut State, ui: &mut Ui) {
     let mut selecting = std::mem::take(&mut state.selecting);
     text_ui(&mut selecting, ui);
+    words_ui(state, &mut selecting, ui);
     match state.selectable() {
         Some(selectable) => {
             count_ui(&selecting, &selectable.grid, ui);
@@ -49,6 +50,24 @@ fn text_ui(selecting: &mut Selecting, ui: &mut Ui) {
     for note in selecting.meaning.iter().flat_map(|meaning| &meaning.notes) {
         ui.add(egui::Label::new(RichText::new(text::printable(note)).color(ui.visuals().warn_fg_color)).wrap());
     }
+}
+
+/// Selections that are often wanted, a click each.
+fn words_ui(state: &State, selecting: &mut Selecting, ui: &mut Ui) {
+    let chosen = state.chosen.selection();
+    ui.horizontal(|ui| {
+        let mut offer = |ui: &mut Ui, label: String, select: &str| {
+            let is_so = selecting.text.trim() == select;
+            if ui.add_enabled(!is_so, egui::Button::new(RichText::new(label).small())).clicked() {
+                select.clone_into(&mut selecting.text);
+            }
+        };
+        offer(ui, "All".to_owned(), "all");
+        offer(ui, "None".to_owned(), "");
+        if let Some(select) = &chosen {
+            offer(ui, format!("Only {select}"), select);
+        }
+    });
 }
 
 fn count_ui(selecting: &Selecting, grid: &Grid, ui: &mut Ui) {

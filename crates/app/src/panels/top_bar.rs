@@ -7,6 +7,7 @@ use egui::{
 use stethoscope_core::report::RelativeDefinition;
 use stethoscope_show::{figures, numbers, text};
 
+use crate::notices::Gravity;
 use crate::platform::{Pick, Side};
 use crate::saving::Format;
 use crate::slot::Content;
@@ -218,6 +219,10 @@ fn run_ui(state: &mut State, ui: &mut Ui) {
     if response.clicked() {
         state.run();
     }
+    if let Some(select) = state.selecting.to_measure().filter(|select| *select != "all") {
+        let words = format!("only {}", text::shorten(select, 24));
+        ui.weak(words).on_hover_text("The Selection panel says what is measured");
+    }
     ui.menu_button("Options", |ui| {
         ui.label("Relative change");
         for (definition, name) in
@@ -322,17 +327,39 @@ pub fn status_ui(state: &mut State, ui: &mut Ui) {
         if let Some((a, b)) = state.measurement.measured().filter(|_| state.is_of_others()) {
             let (a, b) = (text::printable(a), text::printable(b));
             let words = match state.is_of_recipe() {
-                true => format!("These numbers are of {a} and what the recipe makes"),
-                false => format!("These numbers are of {a} and {b}: run again"),
+                true => format!("Shown: what the recipe makes, measured against {a}"),
+                false => format!("Shown: {b}, measured against {a}. Run again for A and B"),
             };
             let text = RichText::new(words).small();
             ui.add(egui::Label::new(text.color(ui.visuals().warn_fg_color)).truncate());
         }
+        done_ui(state, ui);
         let label = ui.add(egui::Label::new(RichText::new(status(state)).weak().small()).truncate());
         if state.is_synthetic() {
             label.on_hover_text(stethoscope_show::modules::SYNTHETIC);
         }
     });
+}
+
+/// How long it is said that something was done, in seconds.
+const DONE: f64 = 8.0;
+
+/// Says for a while what was done last.
+fn done_ui(state: &State, ui: &mut Ui) {
+    let Some(last) = state.notices.all().last().filter(|notice| notice.gravity == Gravity::Note) else { return };
+    let this = (last.text.clone(), last.times);
+    let (now, id) = (ui.input(|input| input.time), Id::unique("done"));
+    let since = ui.data_mut(|data| {
+        let kept: Option<((String, u32), f64)> = data.get_temp(id);
+        let since = kept.filter(|(kept, _)| *kept == this).map_or(now, |(_, since)| since);
+        data.insert_temp(id, (this, since));
+        since
+    });
+    let left = DONE - (now - since);
+    if left > 0.0 {
+        ui.add(egui::Label::new(RichText::new(&last.text).small().strong()).truncate());
+        ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64(left));
+    }
 }
 
 /// What was done, in a line.
