@@ -13,6 +13,11 @@ pub fn category(index: usize) -> [u8; 3] {
     channels(palette::category(index))
 }
 
+/// Which of eight shapes the marker of the `index`th category has: no two of 64 have the same colour and the same shape.
+pub const fn shape(index: usize) -> usize {
+    palette::shape(index)
+}
+
 /// The colour of an amount from 0 (lightest) to 1 (darkest), of a scale that is even to the eye and to the colour-blind.
 pub fn amount(fraction: f64) -> [u8; 3] {
     channels(palette::amount(fraction))

@@ -1,13 +1,14 @@
 //! A shape for every module, so that no colour stands alone.
 
 use egui::{Color32, Painter, Pos2, Shape, Stroke, Vec2};
+use stethoscope_show::colors::shape;
 
 /// Paints the marker of the `index`th module.
 pub fn paint(painter: &Painter, index: usize, at: Pos2, radius: f32, color: Color32) {
     let points =
         |corners: &[(f32, f32)]| -> Vec<Pos2> { corners.iter().map(|&(x, y)| at + Vec2::new(x, y) * radius).collect() };
     let polygon = |corners: &[(f32, f32)]| Shape::convex_polygon(points(corners), color, Stroke::NONE);
-    match index % 8 {
+    match shape(index) {
         0 => drop(painter.circle_filled(at, radius, color)),
         1 => drop(painter.add(polygon(&[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]))),
         2 => drop(painter.add(polygon(&[(0.0, -1.1), (1.05, 0.8), (-1.05, 0.8)]))),

@@ -117,7 +117,13 @@ impl<'a> Reader<'a> {
     fn reference(&mut self, what: &str) -> Result<String, RecipeError> {
         self.advance(0);
         if self.rest().starts_with('"') {
-            return self.quoted();
+            let before = self.at;
+            let reference = self.quoted()?;
+            if reference.trim().is_empty() {
+                self.at = before;
+                return Err(self.error(format!("an empty name where {what} was expected")));
+            }
+            return Ok(reference);
         }
         let rest = self.rest();
         let length = rest.find(';').unwrap_or(rest.len());
@@ -164,7 +170,8 @@ struct Reference<'a>(&'a str);
 impl fmt::Display for Reference<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(reference) = self;
-        if !reference.contains(';') && !reference.starts_with('"') && reference.trim() == *reference {
+        let is_plain = !reference.is_empty() && reference.trim() == *reference;
+        if is_plain && !reference.contains(';') && !reference.starts_with('"') {
             return f.write_str(reference);
         }
         write!(f, "\"{}\"", reference.replace('\\', "\\\\").replace('"', "\\\""))

@@ -302,6 +302,14 @@ fn a_recipe_of_one_line_reads_back_as_it_was() {
     }
 }
 
+#[test]
+fn a_name_in_quotes_is_not_empty() {
+    for text in ["\"\"", "\" \"; destroy zero k_proj", "A; take o_proj from \"\""] {
+        let message = Recipe::parse_inline(text).unwrap_err().to_string();
+        assert!(message.contains("an empty name"), "{message}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_makes_a_reader_panic(text in "[ -~\n]{0,80}", inline in "A; (take|destroy) [ -~]{0,40}") {

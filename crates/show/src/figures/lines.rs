@@ -5,7 +5,7 @@ use plotters::style::RGBColor;
 
 use super::axis::{Ticked, ValueAxis, layer_ticks};
 use super::grid::{Cell, Grid, Module, Quantity, Sort};
-use super::palette::{GRID, INK, SOFT_INK, category};
+use super::palette::{GRID, INK, SOFT_INK, category, shape};
 use super::paper::{At, CONTENT_TOP, Caption, Drawn, MARGIN, Paper, SMALL, TEXT, WIDTH, figure, font, stroke, units};
 use super::{Figure, FigureError};
 use crate::numbers::{plural, significant};
@@ -187,15 +187,14 @@ impl Line {
         if run.len() > 1 { paper.line(run, 1.8, self.color()) } else { Ok(()) }
     }
 
-    /// One of eight shapes. Colours repeat after eight lines, and then shapes are shifted by one, so that no two of 64 lines look
-    /// the same.
+    /// One of eight shapes.
     fn marker(&self, paper: &Paper<'_>, (x, y): (f64, f64)) -> Drawn {
         const RADIUS: f64 = 4.0;
         let color = self.color();
         let around = |offsets: &[(f64, f64)]| -> Vec<(f64, f64)> {
             offsets.iter().map(|(right, down)| (x + right * RADIUS, y + down * RADIUS)).collect()
         };
-        match (self.index + self.index / 8) % 8 {
+        match shape(self.index) {
             0 => paper.disc((x, y), RADIUS * 0.95, color),
             1 => paper.polygon(&around(&[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]), color),
             2 => paper.polygon(&around(&[(0.0, -1.15), (1.05, 0.8), (-1.05, 0.8)]), color),

@@ -31,6 +31,12 @@ pub(crate) fn category(index: usize) -> RGBColor {
     CATEGORIES.get(index % CATEGORIES.len()).copied().unwrap_or(INK)
 }
 
+/// Which of eight shapes the `index`th category has. Colours repeat after eight, and then shapes are shifted by one, so that no
+/// two of 64 look the same.
+pub(crate) const fn shape(index: usize) -> usize {
+    (index + index / 8) % 8
+}
+
 /// Cividis at 17 equal steps, dark to light: perceptually uniform, and nearly the same to a reader with red-green colour
 /// blindness as to one without (Nuñez, Anderton and Renslow, `PLoS` ONE 13(7): e0199239, 2018).
 const CIVIDIS: [(u8, u8, u8); 17] = [
