@@ -12,9 +12,9 @@ use crate::{browser, needs, wasm_target};
 
 #[derive(Args)]
 pub struct TestArguments {
-    /// How long each fuzz target runs.
-    #[arg(long, default_value_t = 20, value_name = "SECONDS")]
-    fuzz_seconds: u32,
+    /// Fuzz each target for so long, with other inputs each time, instead of the same few tens of thousands.
+    #[arg(long, value_name = "SECONDS")]
+    fuzz_seconds: Option<u32>,
     /// Run only this stage; may be given several times.
     #[arg(long, value_name = "STAGE")]
     only: Vec<String>,
@@ -176,7 +176,10 @@ fn has_fuzz_targets() -> bool {
     root().join("tests/fuzz/Cargo.toml").is_file()
 }
 
-fn fuzzing(seconds: u32) -> StageResult {
+/// How many inputs each target is given when nobody hunts: the same ones each time, so that what passes once passes again.
+const FUZZ_RUNS: u32 = 60_000;
+
+fn fuzzing(seconds: Option<u32>) -> StageResult {
     if !has_fuzz_targets() {
         return Ok(Outcome::Skipped("there is no tests/fuzz".into()));
     }
@@ -196,16 +199,26 @@ fn fuzzing(seconds: u32) -> StageResult {
     Ok(Outcome::Passed)
 }
 
-fn fuzz(target: &str, seconds: u32) -> anyhow::Result<()> {
-    // What is found goes to the first folder, which git ignores; the seeds stay as they are.
-    let found = format!("tests/fuzz/corpus/{target}");
-    std::fs::create_dir_all(root().join(&found))?;
-    let mut run = cargo_fuzz(&["run", "--fuzz-dir", "tests/fuzz", target, &found]);
+fn fuzz(target: &str, seconds: Option<u32>) -> anyhow::Result<()> {
+    // What is found goes to the first folder; the seeds stay as they are. A hunt goes on from what the last one found.
+    let (found, limit) = match seconds {
+        Some(seconds) => (root().join("tests/fuzz/corpus").join(target), vec![format!("-max_total_time={seconds}")]),
+        None => {
+            let found = target_directory().join("fuzzing").join(target);
+            if found.exists() {
+                std::fs::remove_dir_all(&found)?;
+            }
+            (found, vec![format!("-runs={FUZZ_RUNS}"), "-seed=1".to_owned(), "-max_total_time=120".to_owned()])
+        }
+    };
+    std::fs::create_dir_all(&found)?;
+    let mut run = cargo_fuzz(&["run", "--fuzz-dir", "tests/fuzz", target]);
+    run.arg(found);
     let seeds = format!("tests/data/fuzz-seeds/{target}");
     if root().join(&seeds).is_dir() {
         run.arg(seeds);
     }
-    run_command(run.args(["--", &format!("-max_total_time={seconds}"), "-timeout=10", "-print_final_stats=1"]))
+    run_command(run.arg("--").args(limit).args(["-timeout=10", "-print_final_stats=1"]))
 }
 
 /// `cargo fuzz`, which needs the nightly compiler; a cargo-fuzz that was installed here is found too.

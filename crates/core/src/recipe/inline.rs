@@ -194,8 +194,9 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Take { from, select } => write!(f, "take {select} from {}", Reference(from)),
-            Self::Destroy { how: How::Reinit, select, seed } => write!(f, "destroy reinit {select} seed {seed}"),
-            Self::Destroy { how, select, .. } => write!(f, "destroy {how} {select}"),
+            // Only what is drawn needs a seed; one that was given all the same is kept, so that the text reads back as it was.
+            Self::Destroy { how, select, seed: 0 } if *how != How::Reinit => write!(f, "destroy {how} {select}"),
+            Self::Destroy { how, select, seed } => write!(f, "destroy {how} {select} seed {seed}"),
         }
     }
 }
