@@ -1,6 +1,6 @@
 //! Why a recipe makes no model.
 
-use super::How;
+use super::{How, WordsError};
 use crate::checkpoint::CheckpointError;
 use crate::merge::MergeError;
 use crate::quoted::Quoted;
@@ -55,6 +55,29 @@ pub enum RecipeError {
     MissingInput { tensor: String, reference: String },
     #[error("{file}, line {line}: tensor {} cannot be merged", Quoted(tensor))]
     Merge { file: String, line: usize, tensor: String, source: Box<MergeError> },
+    /// The tokens of the models cannot be brought together.
+    #[error("{file}, line {line}: {source}")]
+    Words {
+        file: String,
+        line: usize,
+        #[source]
+        source: Box<WordsError>,
+    },
+    #[error(
+        "{file}, line {line}: tensor {} has {rows} rows in {reference} and {other_rows} in {other}: their vocabularies \
+         differ, so say which tokens the result has, as in `tokenizer: {{source: union}}` (those of all) or \
+         `tokenizer: {{source: base}}`",
+        Quoted(tensor)
+    )]
+    Vocabularies {
+        file: String,
+        line: usize,
+        tensor: String,
+        rows: u64,
+        reference: String,
+        other_rows: u64,
+        other: String,
+    },
     #[error("`{text}`: config.json says in {key} which layers are of which kind, {why}")]
     Layers { text: String, key: String, why: String },
     /// The result cannot be read as a checkpoint.
@@ -96,6 +119,7 @@ impl RecipeError {
                 | Self::PartOfLayer { .. }
                 | Self::Merge { .. }
                 | Self::NoLayerLeft { .. }
+                | Self::Vocabularies { .. }
         )
     }
 }

@@ -7,6 +7,7 @@ use futures_util::lock::Mutex;
 
 use super::encode::{can_encode, encode_into};
 use super::tensor::read_values;
+use super::words::RowMap;
 use crate::dequantise::decode_into;
 use crate::dtype::Dtype;
 use crate::merge::{Merger, Piece};
@@ -18,10 +19,28 @@ use crate::source::ReadError;
 const PIECE: u64 = 1 << 16;
 
 /// A tensor of a model.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Input {
     pub model: usize,
     pub tensor: usize,
+    /// Where its rows come from, if they are not the tensor's own in their order.
+    pub rows: Option<Arc<RowMap>>,
+}
+
+impl Input {
+    /// Reads a range of its elements as numbers.
+    async fn read(&self, models: &[Arc<Model>], elements: Range<u64>, out: &mut [f32]) -> Result<(), ReadError> {
+        let model = &models[self.model];
+        match &self.rows {
+            Some(rows) => rows.read(models, elements, out).await,
+            None => read_values(model, &model.checkpoint.tensors[self.tensor], elements, out).await,
+        }
+    }
+
+    /// Whether its elements are of a dtype as they are stored.
+    fn is_stored_as(&self, models: &[Arc<Model>], dtype: Dtype) -> bool {
+        self.rows.is_none() && models[self.model].checkpoint.tensors[self.tensor].storage.dtype() == Some(dtype)
+    }
 }
 
 /// A tensor that is merged when its values are asked for.
@@ -148,16 +167,14 @@ impl Merged {
     async fn read(&self, models: &[Arc<Model>], elements: Range<u64>) -> Result<Inputs, ReadError> {
         let mut values = Vec::with_capacity(self.inputs.len() + 1);
         for input in self.inputs.iter().chain(&self.base) {
-            let model = &models[input.model];
-            let tensor = &model.checkpoint.tensors[input.tensor];
             let mut numbers = self.buffers.take((elements.end - elements.start) as usize);
-            read_values(model, tensor, elements.clone(), &mut numbers).await?;
-            if tensor.storage.dtype() != Some(self.work) {
+            input.read(models, elements.clone(), &mut numbers).await?;
+            if !input.is_stored_as(models, self.work) {
                 self.round(&mut numbers);
             }
             values.push(numbers);
         }
-        let base = self.base.and_then(|_| values.pop());
+        let base = self.base.as_ref().and_then(|_| values.pop());
         Ok(Inputs { base, inputs: values })
     }
 

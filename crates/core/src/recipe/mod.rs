@@ -19,9 +19,11 @@ mod merged;
 mod mergekit;
 mod open;
 mod settings;
+mod stages;
 mod steps;
 mod tensor;
 mod view;
+mod words;
 mod yaml;
 
 use std::fmt;
@@ -37,6 +39,7 @@ pub use mergekit::Merge;
 pub(crate) use open::view;
 pub use open::{LONGEST_RECIPE, RecipeText, open};
 pub use view::View;
+pub use words::WordsError;
 
 /// What makes a model out of others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,5 +167,7 @@ mod as_text {
     }
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod tests;
