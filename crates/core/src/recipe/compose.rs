@@ -162,12 +162,13 @@ impl Composer<'_> {
         let find = |source: &Source| self.input(wanted, source);
         let mut inputs = sources.iter().map(|source| find(source)).collect::<Result<Vec<Input>, _>>()?;
         let mut base = base.map(find).transpose()?;
-        self.align(wanted, &mut draft, &mut inputs, &mut base)?;
-        let all = || inputs.iter().chain(&base);
-        if !all().all(|input| self.stored(input).storage.dtype().is_none_or(Dtype::is_float)) {
+        let is_float = |input: &Input| self.stored(input).storage.dtype().is_none_or(Dtype::is_float);
+        if !inputs.iter().chain(&base).all(is_float) {
             // Indices and masks are not merged.
             return Ok(draft);
         }
+        self.align(wanted, &mut draft, &mut inputs, &mut base)?;
+        let all = || inputs.iter().chain(&base);
         let common = || all().map(|input| plain_dtype(self.stored(input))).fold(None, promoted);
         let work = self.merge.dtype.or_else(common).unwrap_or(Dtype::F32);
         let out = self.merge.out_dtype.unwrap_or(work);

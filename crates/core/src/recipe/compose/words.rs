@@ -40,7 +40,7 @@ impl Composer<'_> {
         base: &mut Option<Input>,
     ) -> Result<(), RecipeError> {
         let Some(words) = self.words.as_ref().filter(|_| is_of_tokens(&draft.sites)) else { return Ok(()) };
-        let columns = draft.shape.iter().skip(1).product();
+        let columns = self.columns(wanted, words)?;
         let tensors: Vec<Option<usize>> =
             (0..self.models.len()).map(|model| self.counterpart(wanted, model, &draft.name, true)).collect();
         let giver = |model: usize| {
@@ -67,6 +67,23 @@ impl Composer<'_> {
         let first = &self.models[0];
         draft.sites = first.anatomy.sites(&draft.name, &draft.shape, first.config.as_ref()).sites;
         Ok(())
+    }
+
+    /// How many elements a row of a tensor has.
+    fn columns(&self, wanted: &Wanted<'_>, words: &Words) -> Result<u64, RecipeError> {
+        let tensor = &self.models[wanted.model].checkpoint.tensors[wanted.tensor];
+        // Of a tensor with elements; the header has been checked for its product to fit.
+        let columns = || tensor.shape.iter().skip(1).product::<u64>();
+        let has_rows = !tensor.shape.is_empty() && tensor.elements() > 0;
+        // In bytes, too.
+        let is_countable = |columns: &u64| words.rows().checked_mul(*columns).is_some_and(|all| all < u64::MAX / 16);
+        has_rows.then(columns).filter(is_countable).ok_or_else(|| {
+            self.words_error(WordsError::NoRows {
+                reference: self.references[wanted.model].clone(),
+                tensor: tensor.name.clone(),
+                shape: tensor.shape.clone(),
+            })
+        })
     }
 
     /// The tokenizer and the chat template.

@@ -28,6 +28,11 @@ pub enum WordsError {
     HighId { reference: String, token: String, id: u32, most: u32 },
     #[error("{reference}: its tokenizer.json names no token; at least one was expected")]
     NoTokens { reference: String },
+    #[error(
+        "{reference}: tensor {} has the shape {shape:?}; one with a row for each token was expected",
+        Quoted(tensor)
+    )]
+    NoRows { reference: String, tensor: String, shape: Vec<u64> },
     /// A token was named whose row is not there.
     #[error(
         "{reference} has no row for the token {}, which the recipe wants as that of {}; name a token that it has, or \

@@ -27,8 +27,8 @@ use crate::model::Model;
 
 /// The tokens of the result, and those of the models.
 pub(super) struct Words {
-    /// Of the models, by their numbers; none of those that the merge does not look at.
-    vocabularies: Vec<Option<Vocabulary>>,
+    /// Of the models that are merged, by the models' numbers; none of the others.
+    merged: Vec<Option<Vocabulary>>,
     /// The model whose tokenizer the result's is made from.
     from: usize,
     out: Vocabulary,
@@ -76,8 +76,8 @@ impl Words {
         };
         let numbered = references.iter().zip(models).enumerate();
         let vocabularies = numbered.map(|(number, (reference, model))| {
-            let is_needed = number == from || merged.get(number).is_some_and(|is_merged| *is_merged);
-            is_needed.then(|| vocabulary(reference, model)).transpose()
+            let is_merged = merged.get(number).is_some_and(|is_merged| *is_merged);
+            is_merged.then(|| vocabulary(reference, model)).transpose()
         });
         let vocabularies = vocabularies.collect::<Result<Vec<Option<Vocabulary>>, _>>()?;
         let reference = references.get(from).map_or("", String::as_str);
@@ -102,7 +102,7 @@ impl Words {
         });
         let rules = rules.collect::<Result<_, WordsError>>()?;
         let rows = out.end().next_multiple_of(section.pad_to_multiple_of.max(1));
-        Ok(Self { vocabularies, from, out, new, rules, rows })
+        Ok(Self { merged: vocabularies, from, out, new, rules, rows })
     }
 
     /// How many rows the embedding and the head of the result have.
@@ -123,7 +123,7 @@ impl Words {
 
     fn row_of(&self, token: &str, model: usize, givers: &[Giver], base: Option<usize>) -> Row {
         let own = |giver: &Giver| {
-            let row = self.vocabularies.get(giver.model)?.as_ref()?.id(token)?;
+            let row = self.merged.get(giver.model)?.as_ref()?.id(token)?;
             (u64::from(row) < giver.rows).then_some((giver.model, row))
         };
         let of = |wanted: usize| givers.iter().find(|giver| giver.model == wanted).and_then(own);
@@ -144,6 +144,14 @@ impl Words {
             [(model, row)] => Row::Of { model: *model, row: *row },
             several => Row::Mean(several.into()),
         }
+    }
+
+    /// The tokens that no model of the merge has, and of which the recipe says nothing.
+    fn homeless(&self) -> Vec<&str> {
+        let has = |token: &str| self.merged.iter().flatten().any(|vocabulary| vocabulary.id(token).is_some());
+        let is_ruled = |token: &str| self.rules.get(token).is_some_and(|rule| rule.source.is_some());
+        let tokens = self.out.in_order().into_iter().map(|(_, token)| token);
+        tokens.filter(|token| !has(token) && !is_ruled(token)).collect()
     }
 
     /// Refuses rows that the recipe names and that are not there; `giver` tells how many rows a model has.

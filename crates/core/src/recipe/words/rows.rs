@@ -129,7 +129,10 @@ impl RowMap {
         let length = (elements.end - elements.start) as usize;
         let out = &mut out[at..at + length];
         // Whoever made the rows found a tensor for each.
-        let Some(tensor) = self.tensors.get(model).copied().flatten() else { return Ok(out.fill(0.0)) };
+        let Some(tensor) = self.tensors.get(model).copied().flatten() else {
+            out.fill(0.0);
+            return Ok(());
+        };
         read_values(&models[model], &models[model].checkpoint.tensors[tensor], elements, out).await
     }
 

@@ -8,6 +8,7 @@ use super::super::draft::Draft;
 use super::templates::TOKENIZER_CONFIG;
 use super::vocabulary::{TOKENIZER, with_added};
 use super::{Words, WordsError};
+use crate::quoted::Quoted;
 
 /// Files with ids of tokens in them, which are not the tokenizer's.
 const CONFIGURATIONS: [&str; 2] = ["config.json", "generation_config.json"];
@@ -26,21 +27,34 @@ pub(super) fn carry(words: &Words, draft: &mut Draft, references: &[String]) -> 
             draft.side_files.insert(TOKENIZER.to_owned(), json);
         }
         list_new(words, &mut draft.side_files);
-        let (first, more) = (&words.new[0].content, words.new.len() - 1);
         draft.find(format!(
             "the tokenizer is that of {reference} with {} added, which text is searched for as a whole; pieces of words are \
              put together as {reference} does it",
-            if more == 0 { format!("the token {first:?}") } else { format!("{first:?} and {more} more tokens") }
+            enumerated(&words.new.iter().map(|token| token.content.as_str()).collect::<Vec<_>>())
         ));
+    }
+    let homeless = words.homeless();
+    if !homeless.is_empty() {
+        draft.find(format!("no merged model has {}: their rows are zeros", enumerated(&homeless)));
     }
     let lost = renumber(words, draft);
     for (key, token) in lost {
-        draft.find(format!("{key} was that of {token:?}, which is no token any more: set it by hand"));
+        draft.find(format!("{key} was that of {}, which is no token any more: set it by hand", Quoted(&token)));
     }
     if let Some(config) = &mut draft.config {
         set_rows(config, words.rows());
     }
+    draft.is_by_token = true;
     Ok(())
+}
+
+/// The first of some tokens and how many more there are.
+fn enumerated(tokens: &[&str]) -> String {
+    match tokens {
+        [] => "nothing".to_owned(),
+        [only] => format!("the token {}", Quoted(only)),
+        [first, more @ ..] => format!("{} and {} more tokens", Quoted(first), more.len()),
+    }
 }
 
 /// Adds the new tokens where older files list added ones.
@@ -74,7 +88,7 @@ pub(super) fn edit(files: &mut BTreeMap<String, Vec<u8>>, name: &str, change: im
 
 /// Writes the new ids of special tokens (`eos_token_id` and the like) into the configurations; those whose token is gone.
 fn renumber(words: &Words, draft: &mut Draft) -> Vec<(String, String)> {
-    let Some(Some(old)) = words.vocabularies.first() else { return Vec::new() };
+    let Some(Some(old)) = words.merged.first() else { return Vec::new() };
     let tokens: BTreeMap<u32, &str> = old.in_order().into_iter().collect();
     let mut lost = Vec::new();
     let mut change = |object: &mut Map<String, Value>| {

@@ -259,7 +259,7 @@ fn tokenizers_that_are_none_are_refused_with_what_is_wrong() {
         (Some("{\"model\": {\"vocab\": {}}}"), "names no token"),
         (Some("{\"model\": {\"vocab\": {\"a\": -1}}}"), "integer `-1`"),
         (Some("{\"model\": {\"vocab\": {\"a\": 4294967296}}}"), "integer `4294967296`"),
-        (Some("{\"model\": {\"vocab\": {\"a\": 4294967295}}}"), "\"a\" has the id 4294967295; one below 16777216"),
+        (Some("{\"model\": {\"vocab\": {\"a\": 4294967295}}}"), "\"a\" has the id 4294967295; one below 4194304"),
         (Some("{\"model\": {\"vocab\": {\"a\": 1.5}}}"), "floating point"),
         (Some("{\"model\": {\"vocab\": {\"a\": 0, \"b\": 0}}}"), "\"b\" and \"a\" share the id 0"),
         (Some("{\"model\": {\"vocab\": {\"a\": 0, \"a\": 1}}}"), "\"a\" has the ids 0 and 1"),
@@ -278,6 +278,26 @@ fn tokenizers_that_are_none_are_refused_with_what_is_wrong() {
         assert!(message.contains(words), "{words:?} is not in {message}");
         assert!(message.len() < 1000, "{} bytes", message.len());
     }
+}
+
+#[test]
+fn a_token_that_no_merged_model_has_is_told_of() {
+    let (view, _) = made(&UNION.replace("union", "./c"));
+    let findings = pollster::block_on(view.report()).unwrap().findings;
+    let expected = "no merged model has \"e\" and 1 more tokens: their rows are zeros";
+    assert!(findings.iter().any(|found| found == expected), "{findings:?}");
+    assert!(!findings.iter().any(|found| found.contains("vocab_size")), "{findings:?}");
+}
+
+#[test]
+fn embeddings_without_rows_are_refused() {
+    let header = format!(r#"{{"{EMBEDDING}":{{"dtype":"F32","shape":[0,9223372036854775807],"data_offsets":[0,0]}}}}"#);
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
+    let message =
+        refused("merge_method: passthrough\nmodels: [{model: ./a}]\ntokenizer: {source: union}", |_, files| {
+            files.shards = vec![Arc::new(MemorySource::new("model.safetensors", file.clone()))];
+        });
+    assert!(message.contains("with a row for each token was expected"), "{message}");
 }
 
 #[test]

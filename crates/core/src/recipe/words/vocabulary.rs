@@ -13,8 +13,8 @@ use crate::quoted::shortened;
 /// The file that says which tokens there are.
 pub(in crate::recipe) const TOKENIZER: &str = "tokenizer.json";
 
-/// Ids from here on are refused: the largest vocabularies that are known have less than a million tokens.
-const MOST_TOKENS: u32 = 1 << 24;
+/// Ids from here on are refused: the largest vocabularies that are known have about a million tokens.
+const MOST_TOKENS: u32 = 1 << 22;
 
 /// The tokens of a model, each with its id, which is its row in the embedding and in the head.
 #[derive(Debug)]
@@ -180,7 +180,7 @@ struct TokenizerModel {
     vocab: Tokens,
 }
 
-/// Tokens and ids: an object for BPE, WordPiece and WordLevel; for Unigram a list of tokens with scores, in order.
+/// Tokens and ids: an object for `BPE`, `WordPiece` and `WordLevel`; for `Unigram` a list of tokens with scores, in order.
 struct Tokens(Vec<(String, u32)>);
 
 impl<'de> Deserialize<'de> for Tokens {
