@@ -291,7 +291,7 @@ fn a_token_that_no_merged_model_has_is_told_of() {
 
 #[test]
 fn embeddings_without_rows_are_refused() {
-    let header = format!(r#"{{"{EMBEDDING}":{{"dtype":"F32","shape":[0,9223372036854775807],"data_offsets":[0,0]}}}}"#);
+    let header = format!(r#"{{"{EMBEDDING}":{{"dtype":"F32","shape":[0,4],"data_offsets":[0,0]}}}}"#);
     let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
     let message =
         refused("merge_method: passthrough\nmodels: [{model: ./a}]\ntokenizer: {source: union}", |_, files| {
