@@ -8,7 +8,7 @@ use super::draft::{Deed, Draft, DraftTensor, check_family, is_embedding, is_head
 use super::encode::can_encode;
 use super::error::ShapeError;
 use super::explain::What;
-use super::merged::{Input, Merged};
+use super::merged::{Buffers, Input, Merged};
 use super::mergekit::{Merge, SliceOfLayers, Source};
 use super::settings::{Place, first};
 use super::tensor::{Layer, MadeTensor, Origin};
@@ -28,7 +28,8 @@ pub(super) fn compose(merge: &Merge, references: Vec<String>, models: Vec<Arc<Mo
     }
     let mut draft = Draft::new(references.clone(), models);
     merge.notes.iter().for_each(|note| draft.find(note.clone()));
-    let mut composer = Composer { merge, references, models: draft.models.clone(), words: None };
+    let models = draft.models.clone();
+    let mut composer = Composer { merge, references, models, words: None, buffers: Arc::default() };
     composer.words = composer.words()?;
     let (tensors, order) = composer.tensors()?;
     draft.tensors = tensors;
@@ -57,6 +58,7 @@ struct Composer<'m> {
     models: Vec<Arc<Model>>,
     /// The tokens of the result, where the recipe says which.
     words: Option<Words>,
+    buffers: Arc<Buffers>,
 }
 
 /// A tensor of the result before its inputs have been found.
@@ -200,7 +202,8 @@ impl Composer<'_> {
                     source: Box::new(source),
                 })?;
                 draft.deeds = vec![Deed { what: What::Merged, from: None, elements }];
-                Origin::Merged(Arc::new(Merged::new(merger, base, inputs, work, &draft.name, elements)))
+                let named = (draft.name.as_str(), elements);
+                Origin::Merged(Arc::new(Merged::new(merger, base, inputs, work, named, self.buffers.clone())))
             }
         };
         let layer = Layer { region: Region::whole(&draft.shape), origin };
