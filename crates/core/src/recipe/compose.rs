@@ -13,7 +13,7 @@ use super::mergekit::{Merge, SliceOfLayers, Source};
 use super::settings::{Place, first};
 use super::tensor::{Layer, MadeTensor, Origin};
 use super::words::Words;
-use super::{RecipeError, layers};
+use super::{RecipeError, WordsError, layers};
 use crate::checkpoint::{Storage, Tensor};
 use crate::dtype::Dtype;
 use crate::merge::{Base, Parameters, Scope, TensorContext, Value};
@@ -272,15 +272,15 @@ impl Composer<'_> {
             return Ok(());
         }
         if let (true, [rows, ..], [other_rows, ..]) = (is_row_alike, template.shape.as_slice(), shape) {
-            return Err(RecipeError::Vocabularies {
-                file: self.merge.file.clone(),
-                line: wanted.slice.line,
+            let problem = WordsError::OtherRows {
                 tensor: template.name.clone(),
                 rows: *rows,
                 reference: self.references[wanted.model].clone(),
                 other_rows: *other_rows,
                 other: source.model.clone(),
-            });
+            };
+            let (file, line) = (self.merge.file.clone(), wanted.slice.line);
+            return Err(RecipeError::Words { file, line, problem: Box::new(problem) });
         }
         let error = ShapeError {
             text: self.merge.method.to_string(),

@@ -56,28 +56,8 @@ pub enum RecipeError {
     #[error("{file}, line {line}: tensor {} cannot be merged", Quoted(tensor))]
     Merge { file: String, line: usize, tensor: String, source: Box<MergeError> },
     /// The tokens of the models cannot be brought together.
-    #[error("{file}, line {line}: {source}")]
-    Words {
-        file: String,
-        line: usize,
-        #[source]
-        source: Box<WordsError>,
-    },
-    #[error(
-        "{file}, line {line}: tensor {} has {rows} rows in {reference} and {other_rows} in {other}: their vocabularies \
-         differ, so say which tokens the result has, as in `tokenizer: {{source: union}}` (those of all) or \
-         `tokenizer: {{source: base}}`",
-        Quoted(tensor)
-    )]
-    Vocabularies {
-        file: String,
-        line: usize,
-        tensor: String,
-        rows: u64,
-        reference: String,
-        other_rows: u64,
-        other: String,
-    },
+    #[error("{file}, line {line}: {problem}")]
+    Words { file: String, line: usize, problem: Box<WordsError> },
     #[error("`{text}`: config.json says in {key} which layers are of which kind, {why}")]
     Layers { text: String, key: String, why: String },
     /// The result cannot be read as a checkpoint.
@@ -119,7 +99,6 @@ impl RecipeError {
                 | Self::PartOfLayer { .. }
                 | Self::Merge { .. }
                 | Self::NoLayerLeft { .. }
-                | Self::Vocabularies { .. }
         )
     }
 }

@@ -26,9 +26,9 @@ impl Composer<'_> {
         self.references.iter().map(is_merged).collect()
     }
 
-    fn words_error(&self, source: WordsError) -> RecipeError {
+    fn words_error(&self, problem: WordsError) -> RecipeError {
         let line = self.merge.tokenizer.as_ref().map_or(1, |section| section.line);
-        RecipeError::Words { file: self.merge.file.clone(), line, source: Box::new(source) }
+        RecipeError::Words { file: self.merge.file.clone(), line, problem: Box::new(problem) }
     }
 
     /// Gives the inputs of a tensor with a row for each token the rows of the result, and the tensor as many.

@@ -33,6 +33,12 @@ pub enum WordsError {
         Quoted(tensor)
     )]
     NoRows { reference: String, tensor: String, shape: Vec<u64> },
+    #[error(
+        "tensor {} has {rows} rows in {reference} and {other_rows} in {other}: their vocabularies differ, so say which tokens \
+         the result has, as in `tokenizer: {{source: union}}` (those of all) or `tokenizer: {{source: base}}`",
+        Quoted(tensor)
+    )]
+    OtherRows { tensor: String, rows: u64, reference: String, other_rows: u64, other: String },
     /// A token was named whose row is not there.
     #[error(
         "{reference} has no row for the token {}, which the recipe wants as that of {}; name a token that it has, or \
