@@ -71,7 +71,9 @@ pub(crate) async fn view<P: Place>(
     for named in recipe.references() {
         models.push(Arc::new(open_within(place, named, SideFiles::All, &chain).await?));
     }
-    Ok(View::new(recipe, reference, models, shard_bytes).map_err(WorkError::from)?)
+    let view = View::new(recipe, reference, models, shard_bytes).map_err(WorkError::from)?;
+    view.check().await.map_err(WorkError::from)?;
+    Ok(view)
 }
 
 /// In a box, since a recipe may lead to another.
