@@ -113,7 +113,15 @@ impl Make for Before {
 
 /// What was made last, kept for whoever asks again, so that memory does not grow with the model.
 #[derive(Debug)]
-pub(super) struct Recent<T>(Mutex<VecDeque<((String, u64), Arc<T>)>>);
+pub(super) struct Recent<T>(Mutex<VecDeque<Kept<T>>>);
+
+/// Something that was made, by its name and its number.
+#[derive(Debug)]
+struct Kept<T> {
+    name: String,
+    number: u64,
+    made: Arc<T>,
+}
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
@@ -123,22 +131,22 @@ impl<T> Default for Recent<T> {
 
 impl<T> Recent<T> {
     /// How many are kept.
-    const KEPT: usize = 4;
+    const MOST: usize = 4;
 
     /// What was made for a name and a number, if it is still here.
     pub fn get(&self, name: &str, number: u64) -> Option<Arc<T>> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|((known, at), _)| *at == number && known == name).map(|(_, made)| made.clone())
+        kept.iter().find(|kept| kept.number == number && kept.name == name).map(|kept| kept.made.clone())
     }
 
     /// Keeps one, in the place of the oldest.
     pub fn keep(&self, name: &str, number: u64, made: T) -> Arc<T> {
         let made = Arc::new(made);
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= Self::KEPT {
+        if kept.len() >= Self::MOST {
             kept.pop_front();
         }
-        kept.push_back(((name.to_owned(), number), made.clone()));
+        kept.push_back(Kept { name: name.to_owned(), number, made: made.clone() });
         made
     }
 }

@@ -44,7 +44,7 @@ const PHI: Family = Family {
     around: 1.0,
 };
 
-/// LayerNorm, matrices stored the other way round, queries, keys and values as columns of one.
+/// Norms with shifts, matrices stored the other way round, queries, keys and values as columns of one.
 const GPT2: Family = Family {
     config: r#"{"model_type": "gpt2", "n_head": 4, "n_embd": 12, "n_layer": 1, "tie_word_embeddings": true}"#,
     tensors: || {
@@ -502,7 +502,7 @@ mod controls {
         }
     }
 
-    /// W_o · W_v of each pair of heads, row by row; and W_o · b_v.
+    /// `W_o · W_v` of each pair of heads, row by row; and `W_o · b_v`.
     fn circuits(family: &Family, model: &Model) -> Vec<f64> {
         let is_turned = family.config.contains("gpt2");
         let kv_heads = if is_turned { HEADS } else { KV_HEADS };
