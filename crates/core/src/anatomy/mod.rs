@@ -278,6 +278,12 @@ impl Anatomy {
         })
     }
 
+    /// Whether some module reads or makes what goes through the norm of this role.
+    pub fn is_norm(&self, role: &Role) -> bool {
+        let in_stack = self.role_in_stack(role);
+        self.is_read(role) || self.facts.values().any(|facts| facts.followed_by.as_ref() == Some(&in_stack))
+    }
+
     /// How the family's norms store their gains.
     pub const fn gain(&self) -> Gain {
         self.gain

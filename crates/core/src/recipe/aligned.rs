@@ -1,9 +1,9 @@
 //! Tensors fitted to the norms that they will read, or to the size of those that they replace ([`crate::merge::align`]).
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use super::make::{Make, MakeFuture, each, made};
+use super::make::{Make, MakeFuture, Once, each, made};
 use crate::anatomy::Gain;
 use crate::merge::align::{AlignError, Fold, InputAxis};
 use crate::model::Model;
@@ -30,7 +30,7 @@ pub(super) struct Alignment {
     /// The norm that they will read, and the one that they were made for.
     pub norms: [Norm; 2],
     pub gain: Gain,
-    ready: OnceLock<Settled>,
+    ready: Once<Settled>,
 }
 
 /// An alignment whose norms have been read.
@@ -42,8 +42,8 @@ struct Settled {
 
 impl Alignment {
     /// From the second norm to the first.
-    pub const fn new(norms: [Norm; 2], gain: Gain) -> Self {
-        Self { norms, gain, ready: OnceLock::new() }
+    pub fn new(norms: [Norm; 2], gain: Gain) -> Self {
+        Self { norms, gain, ready: Once::default() }
     }
 
     /// Whether a bias must take something over.
@@ -52,14 +52,15 @@ impl Alignment {
     }
 
     /// Reads the norms and sees whether one can stand for the other.
-    pub async fn check(&self, models: &[Arc<Model>]) -> Result<Result<(), AlignError>, ReadError> {
-        Ok(self.settle(models).await?.map(|_| ()))
+    pub async fn check(&self, models: &[Arc<Model>]) -> Result<(), Unaligned> {
+        self.settled(models).await.map(drop)
     }
 
-    async fn settle(&self, models: &[Arc<Model>]) -> Result<Result<&Settled, AlignError>, ReadError> {
-        if let Some(ready) = self.ready.get() {
-            return Ok(Ok(ready));
-        }
+    async fn settled(&self, models: &[Arc<Model>]) -> Result<&Settled, Unaligned> {
+        self.ready.get_or_make(self.settle(models)).await
+    }
+
+    async fn settle(&self, models: &[Arc<Model>]) -> Result<Settled, Unaligned> {
         let (mut gains, mut shifts) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
         for (norm, (gains, shifts)) in self.norms.iter().zip(gains.iter_mut().zip(&mut shifts)) {
             let all = 0..norm.length;
@@ -69,21 +70,34 @@ impl Alignment {
             }
         }
         let [base, donor] = &gains;
-        Ok(match Fold::new(base, donor, self.gain) {
-            Ok(fold) => Ok(self.ready.get_or_init(|| Settled { fold, shifts })),
-            Err(error) => Err(error),
-        })
+        Ok(Settled { fold: Fold::new(base, donor, self.gain)?, shifts })
     }
+}
 
-    async fn ready(&self, models: &[Arc<Model>]) -> Result<&Settled, ReadError> {
-        let length = self.norms.first().map_or(0, |norm| norm.length);
-        self.settle(models).await?.map_err(|error| failed(error, length))
+/// Why norms do not tell how to align.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unaligned {
+    /// They cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// One cannot stand for the other.
+    #[error(transparent)]
+    Norms(#[from] AlignError),
+}
+
+impl Unaligned {
+    /// For whoever reads.
+    fn failed(self) -> ReadError {
+        match self {
+            Self::Read(error) => error,
+            Self::Norms(error) => failed(error),
+        }
     }
 }
 
 /// What is asked of numbers that nobody can give.
-fn failed(error: AlignError, length: u64) -> ReadError {
-    ReadError::Made { name: "an aligned tensor".to_owned(), start: 0, end: length, source: Box::new(error) }
+fn failed(error: AlignError) -> ReadError {
+    ReadError::Made { name: "an aligned tensor".to_owned(), start: 0, end: 0, source: Box::new(error) }
 }
 
 /// A tensor that reads another norm than it was made for.
@@ -97,15 +111,11 @@ pub(super) struct Folded {
 impl Make for Folded {
     fn make<'a>(&'a self, models: &'a [Arc<Model>], runs: &'a [Range<u64>], out: &'a mut [f32]) -> MakeFuture<'a> {
         Box::pin(async move {
-            let settled = self.alignment.ready(models).await?;
+            let settled = self.alignment.settled(models).await.map_err(Unaligned::failed)?;
             self.of.make(models, runs, out).await?;
             each(runs, out).for_each(|(run, values)| settled.fold.weights(self.axis, run.start, values));
             Ok(())
         })
-    }
-
-    fn needs_whole(&self) -> bool {
-        self.of.needs_whole()
     }
 }
 
@@ -119,15 +129,13 @@ pub(super) struct Shift {
     pub axis: InputAxis,
     pub alignment: Arc<Alignment>,
     /// For every output of the tensor.
-    pub sums: OnceLock<Vec<f64>>,
+    pub sums: Once<Vec<f64>>,
 }
 
 impl Shift {
-    async fn sums(&self, models: &[Arc<Model>]) -> Result<&[f64], ReadError> {
-        if let Some(sums) = self.sums.get() {
-            return Ok(sums);
-        }
-        let Settled { fold, shifts: [base, donor] } = self.alignment.ready(models).await?;
+    async fn sum_up(&self, models: &[Arc<Model>]) -> Result<Vec<f64>, ReadError> {
+        let Settled { fold, shifts: [base, donor] } =
+            self.alignment.settled(models).await.map_err(Unaligned::failed)?;
         let inputs = self.alignment.norms.first().map_or(1, |norm| norm.length.max(1));
         let mut sums = vec![0.0; (self.elements / inputs) as usize];
         for first in (0..self.elements).step_by(PIECE as usize) {
@@ -137,7 +145,7 @@ impl Shift {
                 fold.add_shifts(self.axis, run.start, weights, [base, donor], &mut sums);
             }
         }
-        Ok(self.sums.get_or_init(|| sums))
+        Ok(sums)
     }
 }
 
@@ -151,7 +159,7 @@ pub(super) struct Shifted {
 impl Make for Shifted {
     fn make<'a>(&'a self, models: &'a [Arc<Model>], runs: &'a [Range<u64>], out: &'a mut [f32]) -> MakeFuture<'a> {
         Box::pin(async move {
-            let sums = self.shift.sums(models).await?;
+            let sums = self.shift.sums.get_or_make(self.shift.sum_up(models)).await?;
             self.of.make(models, runs, out).await?;
             for (run, values) in each(runs, out) {
                 let own = sums.get(run.start as usize..).unwrap_or_default();
@@ -162,17 +170,13 @@ impl Make for Shifted {
             Ok(())
         })
     }
-
-    fn needs_whole(&self) -> bool {
-        true
-    }
 }
 
 /// The factor that gives some modules of a donor together the size of those that they replace.
 #[derive(Debug)]
 pub(super) struct Factor {
     modules: Vec<Matched>,
-    ready: OnceLock<f64>,
+    ready: Once<f64>,
 }
 
 /// A module and its replacement.
@@ -187,15 +191,12 @@ pub(super) struct Matched {
 
 impl Factor {
     /// Of one module, or of a layer's values and outputs.
-    pub const fn of(modules: Vec<Matched>) -> Self {
-        Self { modules, ready: OnceLock::new() }
+    pub fn of(modules: Vec<Matched>) -> Self {
+        Self { modules, ready: Once::default() }
     }
 
     /// The geometric mean of the quotients of norms: 1 where the donor's is 0.
-    async fn ready(&self, models: &[Arc<Model>]) -> Result<f64, ReadError> {
-        if let Some(factor) = self.ready.get() {
-            return Ok(*factor);
-        }
+    async fn settle(&self, models: &[Arc<Model>]) -> Result<f64, ReadError> {
         let mut norms = [1.0_f64; 2];
         for module in &self.modules {
             let mut squares = [0.0_f64; 2];
@@ -212,9 +213,9 @@ impl Factor {
         let [base, donor] = norms;
         let factor = if donor == 0.0 { 1.0 } else { (base / donor).powf(1.0 / self.modules.len().max(1) as f64) };
         if !factor.is_finite() {
-            return Err(failed(AlignError::Norms { base, donor }, 0));
+            return Err(failed(AlignError::Norms { base, donor }));
         }
-        Ok(*self.ready.get_or_init(|| factor))
+        Ok(factor)
     }
 }
 
@@ -230,14 +231,10 @@ pub(super) struct Scaled {
 impl Make for Scaled {
     fn make<'a>(&'a self, models: &'a [Arc<Model>], runs: &'a [Range<u64>], out: &'a mut [f32]) -> MakeFuture<'a> {
         Box::pin(async move {
-            let factor = self.factor.ready(models).await?.powi(self.power) as f32;
+            let factor = self.factor.ready.get_or_make(self.factor.settle(models)).await?.powi(self.power) as f32;
             self.of.make(models, runs, out).await?;
             out.iter_mut().for_each(|value| *value *= factor);
             Ok(())
         })
-    }
-
-    fn needs_whole(&self) -> bool {
-        self.factor.ready.get().is_none() || self.of.needs_whole()
     }
 }

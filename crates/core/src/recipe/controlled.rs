@@ -6,10 +6,10 @@
 //! in memory, of which 16 MB stay until others take their place.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::Control;
-use super::make::{Make, MakeFuture, Recent, each, made};
+use super::make::{Make, MakeFuture, Once, Recent, each, made};
 use super::unit::Unit;
 use crate::merge::{MergeError, Piece, TensorContext, control};
 use crate::model::Model;
@@ -31,7 +31,7 @@ pub(super) struct Controlled {
     donor: Arc<dyn Make>,
     control: Control,
     unready: control::Controlled,
-    ready: OnceLock<control::Controlled>,
+    ready: Once<control::Controlled>,
     windows: Arc<Recent<Vec<f32>>>,
 }
 
@@ -55,15 +55,12 @@ impl Controlled {
         };
         let context = TensorContext { name: &name, shape: &unit.dimensions, has_base: true, seed };
         let unready = of_delta.ready(&context)?;
-        let ready = if unready.reduction().is_none() { OnceLock::from(unready.clone()) } else { OnceLock::new() };
+        let ready = if unready.reduction().is_none() { Once::from(unready.clone()) } else { Once::default() };
         Ok(Some(Self { name, unit, base, donor, control, unready, ready, windows: windows.clone() }))
     }
 
-    /// The control, once it has seen what it must.
-    async fn ready(&self, models: &[Arc<Model>]) -> Result<&control::Controlled, ReadError> {
-        if let Some(ready) = self.ready.get() {
-            return Ok(ready);
-        }
+    /// The control, shown what it must see.
+    async fn ready(&self, models: &[Arc<Model>]) -> Result<control::Controlled, ReadError> {
         let mut control = self.unready.clone();
         while let Some(mut reduction) = control.reduction() {
             for first in (0..self.unit.elements()).step_by(PIECE as usize) {
@@ -79,7 +76,7 @@ impl Controlled {
                 source: Box::new(error),
             })?;
         }
-        Ok(self.ready.get_or_init(|| control))
+        Ok(control)
     }
 
     /// The donor's delta in elements of the unit.
@@ -117,7 +114,8 @@ impl Controlled {
                 let mut at = numbers.start;
                 while at < numbers.end {
                     let (window, from) = (at / WINDOW, (at % WINDOW) as usize);
-                    let shuffled = self.window(models, control, window).await?;
+                    let shuffled = self.window(models, control, window);
+                    let shuffled = self.windows.get_or_make(&self.name, window, shuffled).await?;
                     let length = (shuffled.len() - from).min(rest.len());
                     let (own, others) = rest.split_at_mut(length);
                     rest = others;
@@ -158,10 +156,7 @@ impl Controlled {
         models: &[Arc<Model>],
         control: &control::Controlled,
         window: u64,
-    ) -> Result<Arc<Vec<f32>>, ReadError> {
-        if let Some(known) = self.windows.get(&self.name, window) {
-            return Ok(known);
-        }
+    ) -> Result<Vec<f32>, ReadError> {
         let first = window * WINDOW;
         let numbers = first..first.saturating_add(WINDOW).min(self.unit.elements());
         let places = numbers.zip(0_u32..).filter_map(|(number, index)| Some((control.place(number)?.0, index)));
@@ -179,14 +174,14 @@ impl Controlled {
                 shuffled[index as usize] = delta[(place - start) as usize];
             }
         }
-        Ok(self.windows.keep(&self.name, window, shuffled))
+        Ok(shuffled)
     }
 }
 
 impl Make for Controlled {
     fn make<'a>(&'a self, models: &'a [Arc<Model>], runs: &'a [Range<u64>], out: &'a mut [f32]) -> MakeFuture<'a> {
         Box::pin(async move {
-            let control = self.ready(models).await?;
+            let control = self.ready.get_or_make(self.ready(models)).await?;
             self.base.make(models, runs, out).await?;
             // Neighbours among the unit's elements are made together, however they lie in the tensor.
             let numbered: Vec<Range<u64>> = runs
@@ -204,12 +199,5 @@ impl Make for Controlled {
             }
             Ok(())
         })
-    }
-
-    fn needs_whole(&self) -> bool {
-        self.ready.get().is_none()
-            || self.control == Control::Shuffle
-            || self.base.needs_whole()
-            || self.donor.needs_whole()
     }
 }

@@ -5,7 +5,9 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Range;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, OnceLock};
+
+use futures_util::lock::Mutex as Lock;
 
 use super::merged::Input;
 use super::tensor::{GAP, MadeTensor, near, read_values, span};
@@ -20,11 +22,6 @@ pub(super) type MakeFuture<'a> = Pin<Box<dyn Future<Output = Result<(), ReadErro
 pub(super) trait Make: fmt::Debug + Send + Sync {
     /// Writes those of `runs`, which ascend, one after another; `out` is exactly as long as they are.
     fn make<'a>(&'a self, models: &'a [Arc<Model>], runs: &'a [Range<u64>], out: &'a mut [f32]) -> MakeFuture<'a>;
-
-    /// Whether all of the tensor must be looked at before any of it can be made.
-    fn needs_whole(&self) -> bool {
-        false
-    }
 }
 
 /// How many elements runs have.
@@ -105,15 +102,46 @@ impl Make for Before {
             Ok(())
         })
     }
+}
 
-    fn needs_whole(&self) -> bool {
-        self.0.needs_whole()
+/// What must be made once before anything else: whoever asks while it is being made waits for it.
+#[derive(Debug)]
+pub(super) struct Once<T> {
+    made: OnceLock<T>,
+    making: Lock<()>,
+}
+
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Self { made: OnceLock::new(), making: Lock::new(()) }
     }
 }
 
-/// What was made last, kept for whoever asks again, so that memory does not grow with the model.
+impl<T> From<T> for Once<T> {
+    fn from(made: T) -> Self {
+        Self { made: OnceLock::from(made), making: Lock::new(()) }
+    }
+}
+
+impl<T> Once<T> {
+    /// What was made, or is now.
+    pub async fn get_or_make<E>(&self, make: impl Future<Output = Result<T, E>>) -> Result<&T, E> {
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let _making = self.making.lock().await;
+        if let Some(made) = self.made.get() {
+            return Ok(made);
+        }
+        let made = make.await?;
+        Ok(self.made.get_or_init(|| made))
+    }
+}
+
+/// What was made last, kept for whoever asks again, so that memory does not grow with the model. One at a time is made, as
+/// many threads ask for the same.
 #[derive(Debug)]
-pub(super) struct Recent<T>(Mutex<VecDeque<Kept<T>>>);
+pub(super) struct Recent<T>(Lock<VecDeque<Kept<T>>>);
 
 /// Something that was made, by its name and its number.
 #[derive(Debug)]
@@ -125,7 +153,7 @@ struct Kept<T> {
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self(Lock::default())
     }
 }
 
@@ -133,20 +161,22 @@ impl<T> Recent<T> {
     /// How many are kept.
     const MOST: usize = 4;
 
-    /// What was made for a name and a number, if it is still here.
-    pub fn get(&self, name: &str, number: u64) -> Option<Arc<T>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.iter().find(|kept| kept.number == number && kept.name == name).map(|kept| kept.made.clone())
-    }
-
-    /// Keeps one, in the place of the oldest.
-    pub fn keep(&self, name: &str, number: u64, made: T) -> Arc<T> {
-        let made = Arc::new(made);
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// What was made for a name and a number, or is now.
+    pub async fn get_or_make<E>(
+        &self,
+        name: &str,
+        number: u64,
+        make: impl Future<Output = Result<T, E>>,
+    ) -> Result<Arc<T>, E> {
+        let mut kept = self.0.lock().await;
+        if let Some(known) = kept.iter().find(|kept| kept.number == number && kept.name == name) {
+            return Ok(known.made.clone());
+        }
+        let made = Arc::new(make.await?);
         if kept.len() >= Self::MOST {
             kept.pop_front();
         }
         kept.push_back(Kept { name: name.to_owned(), number, made: made.clone() });
-        made
+        Ok(made)
     }
 }

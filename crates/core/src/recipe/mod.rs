@@ -24,6 +24,7 @@ mod mergekit;
 mod modifiers;
 mod open;
 mod settings;
+mod settling;
 mod steps;
 mod tensor;
 mod turned;

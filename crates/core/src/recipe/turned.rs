@@ -43,12 +43,9 @@ impl Basis {
         Ok(Self { seed, name: name.to_owned(), heads, kv_heads, head_size, recent: recent.clone() })
     }
 
-    fn gauge(&self) -> Result<Arc<Gauge>, MergeError> {
-        if let Some(known) = self.recent.get(&self.name, 0) {
-            return Ok(known);
-        }
-        let gauge = Gauge::new(self.seed, &self.name, self.heads, self.kv_heads, self.head_size)?;
-        Ok(self.recent.keep(&self.name, 0, gauge))
+    async fn gauge(&self) -> Result<Arc<Gauge>, MergeError> {
+        let make = async { Gauge::new(self.seed, &self.name, self.heads, self.kv_heads, self.head_size) };
+        self.recent.get_or_make(&self.name, 0, make).await
     }
 }
 
@@ -115,7 +112,7 @@ impl Turned {
 impl Make for Turned {
     fn make<'a>(&'a self, models: &'a [Arc<Model>], runs: &'a [Range<u64>], out: &'a mut [f32]) -> MakeFuture<'a> {
         Box::pin(async move {
-            let gauge = self.basis.gauge().map_err(|error| ReadError::Made {
+            let gauge = self.basis.gauge().await.map_err(|error| ReadError::Made {
                 name: self.basis.name.clone(),
                 start: 0,
                 end: 0,
@@ -126,9 +123,5 @@ impl Make for Turned {
             }
             Ok(())
         })
-    }
-
-    fn needs_whole(&self) -> bool {
-        self.of.needs_whole()
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::aligned::Alignment;
+use super::aligned::{Alignment, Unaligned};
 use super::card::model_card;
 use super::compose::compose;
 use super::draft::{Draft, DraftTensor};
@@ -87,10 +87,9 @@ impl View {
     /// If there is such a norm, or one cannot be read.
     pub async fn check(&self) -> Result<(), RecipeError> {
         for (text, norm, alignment) in &self.alignments {
-            alignment.check(&self.made.models).await?.map_err(|source| RecipeError::Align {
-                text: text.clone(),
-                norm: norm.clone(),
-                source,
+            alignment.check(&self.made.models).await.map_err(|error| match error {
+                Unaligned::Read(error) => error.into(),
+                Unaligned::Norms(source) => RecipeError::Align { text: text.clone(), norm: norm.clone(), source },
             })?;
         }
         Ok(())

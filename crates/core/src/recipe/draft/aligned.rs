@@ -1,11 +1,11 @@
 //! Which norms modules read and are followed by, and what that asks of a step that aligns.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::super::aligned::{Alignment, Factor, Folded, Matched, Norm, Scaled, Shift, Shifted};
 use super::super::explain::What;
-use super::super::make::{Before, Make};
+use super::super::make::{Before, Make, Once};
 use super::changed::{Module, Pair, Taking, is_whole, module};
 use super::{Deed, Draft, Finding, RecipeError};
 use crate::anatomy::{Part, Role, Site};
@@ -62,11 +62,6 @@ impl Draft {
     fn follower(&self, site: &Site) -> Option<Place> {
         let norm = self.anatomy.norm_after(&site.role).filter(|norm| !self.anatomy.is_read(norm))?;
         (site.part == Part::Weight).then_some((norm, site.layer))
-    }
-
-    fn is_norm(&self, role: &Role) -> bool {
-        let follows = |site: &Site| self.anatomy.norm_after(&site.role).as_ref() == Some(role);
-        self.anatomy.is_read(role) || self.tensors.iter().flat_map(|tensor| &tensor.sites).any(follows)
     }
 
     /// Takes the norms that follow what is taken, too.
@@ -133,7 +128,7 @@ impl Draft {
         self.tell_unread(taking, &pairs)?;
         // Norms first, as the others are folded to what these become; biases last, as they take over what is left.
         pairs.sort_by_key(|pair| match pair.sites.first() {
-            Some(selected) if self.is_norm(&selected.site.role) => 0,
+            Some(selected) if self.anatomy.is_norm(&selected.site.role) => 0,
             Some(selected) if selected.site.part == Part::Weight => 1,
             _ => 2,
         });
@@ -144,8 +139,9 @@ impl Draft {
             known: HashMap::new(),
             shifts: HashMap::new(),
         };
-        let norms =
-            pairs.iter().take_while(|pair| pair.sites.first().is_some_and(|site| self.is_norm(&site.site.role)));
+        let norms = pairs
+            .iter()
+            .take_while(|pair| pair.sites.first().is_some_and(|site| self.anatomy.is_norm(&site.site.role)));
         let norms = norms.count();
         for pair in &pairs[..norms] {
             self.take_pair(taking, pair, vec![None; pair.sites.len()])?;
@@ -251,7 +247,7 @@ impl Draft {
         }
         let axis = self.input_axis(taking, index, &alignment)?;
         let elements = self.tensors[index].shape.iter().product();
-        let shift = Shift { weights, region, elements, axis, alignment, sums: OnceLock::new() };
+        let shift = Shift { weights, region, elements, axis, alignment, sums: Once::default() };
         folding.shifts.insert(module(site), Arc::new(shift));
         Ok(())
     }
@@ -377,8 +373,11 @@ impl Draft {
                      selection, or give a table with --anatomy"
                 )));
             }
-            if self.is_norm(&site.role) {
+            if self.anatomy.is_norm(&site.role) {
                 is_any = true;
+                if self.anatomy.is_read(&site.role) {
+                    continue;
+                }
                 let leads = |other: &&Site| {
                     other.layer == site.layer && self.follower(other).is_some_and(|(r, _)| r == site.role)
                 };

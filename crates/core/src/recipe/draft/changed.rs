@@ -57,6 +57,8 @@ pub struct Taking<'t> {
     /// The arrays of values as they were before.
     pub before: Vec<Option<Arc<MadeTensor>>>,
     windows: Arc<Recent<Vec<f32>>>,
+    /// Those of norms, which are read while others are made.
+    windows_of_norms: Arc<Recent<Vec<f32>>>,
 }
 
 impl Taking<'_> {
@@ -81,7 +83,8 @@ impl Draft {
     ) -> Result<(), RecipeError> {
         let before = self.tensors.iter().map(|tensor| tensor.arrays.first().cloned().map(Arc::new)).collect();
         let donor = self.models[number].clone();
-        let taking = Taking { text, donor, number, manner, before, windows: Arc::default() };
+        let taking =
+            Taking { text, donor, number, manner, before, windows: Arc::default(), windows_of_norms: Arc::default() };
         match manner.align {
             None => {
                 let unaligned = |pair: &Pair| vec![None; pair.sites.len()];
@@ -118,6 +121,8 @@ impl Draft {
             return tensor.take(taking.text, &models, taking.number, pair.counterpart, pair.region.clone());
         }
         let base = self.before(taking, pair.index)?;
+        let is_norm = pair.sites.first().is_some_and(|selected| self.anatomy.is_norm(&selected.site.role));
+        let windows = if is_norm { &taking.windows_of_norms } else { &taking.windows };
         let tensor = &mut self.tensors[pair.index];
         tensor.check_donor(taking.text, &models, (taking.number, pair.counterpart))?;
         if pair.region.is_whole() {
@@ -142,7 +147,7 @@ impl Draft {
                 let unit = Unit::new(&tensor.shape, slices);
                 let region = unit.region.clone();
                 let inputs = [base.clone(), donor.clone()];
-                let controlled = Controlled::new((control, seed), &tensor.name, unit, inputs, &taking.windows);
+                let controlled = Controlled::new((control, seed), &tensor.name, unit, inputs, windows);
                 let controlled = controlled.map_err(|error| taking.refused(error.to_string()))?;
                 let Some(controlled) = controlled else { continue };
                 tensor.arrays[0].cover(Layer { region, origin: Origin::Made(Arc::new(controlled)) });

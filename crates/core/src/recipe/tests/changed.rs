@@ -488,6 +488,7 @@ mod controls {
             (LLAMA, "take heads 1 & q_proj control sign from B"),
             (GPT2, "take v_proj + o_proj control gauge from B"),
             (GPT2, "take qkv align fold from B"),
+            (LLAMA, "take attn + norm control shuffle align fold from B"),
             (PHI, "take v_proj + o_proj control gauge from B"),
         ] {
             let view = view(&family.pair(), step).unwrap();
