@@ -9,7 +9,6 @@ use std::sync::{Arc, OnceLock};
 
 use futures_util::lock::Mutex as Lock;
 
-use super::merged::Input;
 use super::tensor::{GAP, MadeTensor, near, read_values, span};
 use crate::dequantise::decode_into;
 use crate::model::Model;
@@ -50,13 +49,16 @@ pub(super) fn each<'a>(
 
 /// A model's tensor as it is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stored(pub Input);
+pub(super) struct Stored {
+    pub model: usize,
+    pub tensor: usize,
+}
 
 impl Make for Stored {
     fn make<'a>(&'a self, models: &'a [Arc<Model>], runs: &'a [Range<u64>], out: &'a mut [f32]) -> MakeFuture<'a> {
         Box::pin(async move {
-            let model = &models[self.0.model];
-            let tensor = &model.checkpoint.tensors[self.0.tensor];
+            let model = &models[self.model];
+            let tensor = &model.checkpoint.tensors[self.tensor];
             if let [run] = runs {
                 return read_values(model, tensor, run.clone(), out).await;
             }

@@ -25,11 +25,13 @@ mod modifiers;
 mod open;
 mod settings;
 mod settling;
+mod stages;
 mod steps;
 mod tensor;
 mod turned;
 mod unit;
 mod view;
+mod words;
 mod yaml;
 
 use std::fmt;
@@ -46,6 +48,7 @@ pub use modifiers::{Align, Control};
 pub(crate) use open::view;
 pub use open::{LONGEST_RECIPE, RecipeText, open};
 pub use view::View;
+pub use words::WordsError;
 
 /// What makes a model out of others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -182,5 +185,7 @@ mod as_text {
     }
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod tests;

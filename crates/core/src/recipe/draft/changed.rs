@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::super::controlled::Controlled;
 use super::super::explain::What;
 use super::super::make::{Before, Make, Recent, Stored};
-use super::super::merged::Input;
 use super::super::modifiers::{Align, Control};
 use super::super::tensor::{Layer, MadeTensor, Origin};
 use super::super::unit::Unit;
@@ -64,7 +63,7 @@ pub struct Taking<'t> {
 impl Taking<'_> {
     /// The values of a donor's tensor.
     pub fn stored(&self, tensor: usize) -> Arc<dyn Make> {
-        Arc::new(Stored(Input { model: self.number, tensor }))
+        Arc::new(Stored { model: self.number, tensor })
     }
 
     pub fn refused(&self, why: impl Into<String>) -> RecipeError {
