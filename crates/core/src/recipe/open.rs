@@ -75,7 +75,9 @@ pub(crate) async fn view<P: Place>(
         stages.push((name, Arc::new(model)));
     }
     let models = models_of(place, &recipe, &stages, &chain).await?;
-    Ok(View::new(recipe, reference, models, shard_bytes).map_err(WorkError::from)?)
+    let view = View::new(recipe, reference, models, shard_bytes).map_err(WorkError::from)?;
+    view.check().await.map_err(WorkError::from)?;
+    Ok(view)
 }
 
 /// The models that a recipe names: stages before it, or checkpoints and recipes of the place.

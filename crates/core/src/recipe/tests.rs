@@ -1,5 +1,7 @@
 //! Recipes over the built-in pair.
 
+mod changed;
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -341,7 +343,7 @@ mod yaml {
             ("base: A\nsteps:\n- take: {from: B}", "line 3: `select` is missing here"),
             ("base: A\nsteps:\n- tak: {from: B}", "line 3: the key \"tak\" has no meaning"),
             ("base: A\nsteps:\n- {}", "line 3: a step is either `take` or `destroy`"),
-            ("base: A\nsteps:\n- destroy: {how: burn, select: all}", "line 3: found `burn` where `zero`"),
+            ("base: A\nsteps:\n- destroy: {how: burn, select: all}", "line 3: found \"burn\" where `zero`"),
             ("base: A\nsteps:\n- destroy: {how: zero, select: o_proj &}", "line 3: the selection ends where"),
             ("base: A\nbase: B", "line 2: the key \"base\" is here twice"),
             ("base: [A]", "line 1: found a list where the name of a checkpoint was expected"),
