@@ -32,15 +32,31 @@ pub use delta::{Kernel, TILE};
 pub(crate) use nearswap::nearswap;
 pub use rows_and_columns::SquaredNorms;
 pub(crate) use rows_and_columns::square;
-pub(crate) use x86::vectorised_on;
+pub(crate) use x86::widest;
 
-/// Does some work, a short loop over plain slices, compiled for the vector instructions that this processor has.
-///
-/// What is longer is not inlined by itself, and then not compiled for them either: it is a function marked
-/// `#[inline(always)]`, called by [`vectorised_on`].
+/// Work over plain slices, to be compiled for the vector instructions that this processor has: see [`widest`].
+pub(crate) trait Work {
+    /// What comes out.
+    type Output;
+
+    /// Does it. Marked `#[inline(always)]`, since what is not inlined is not compiled for them.
+    fn run(self) -> Self::Output;
+}
+
+/// Does some work, a short loop over plain slices, compiled for the vector instructions that this processor has. A closure that
+/// is longer would not be inlined, and must be a [`Work`].
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-    vectorised_on((), |()| work())
+    struct Short<F>(F);
+    impl<R, F: FnOnce() -> R> Work for Short<F> {
+        type Output = R;
+
+        #[inline(always)]
+        fn run(self) -> R {
+            (self.0)()
+        }
+    }
+    widest(Short(work))
 }
 
 /// How much is computed.

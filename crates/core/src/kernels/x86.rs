@@ -1,16 +1,16 @@
 //! The kernels compiled for x86-64's vector extensions.
 
 #[cfg(not(target_arch = "x86_64"))]
-pub use absent::{available, compilation, prefetch, vectorised_on};
+pub use absent::{available, compilation, prefetch, widest};
 #[cfg(target_arch = "x86_64")]
-pub use present::{available, compilation, prefetch, vectorised_on};
+pub use present::{available, compilation, prefetch, widest};
 
 #[cfg(target_arch = "x86_64")]
 mod present {
     use crate::kernels::delta::{Compilation, tile};
     use crate::kernels::format::{Bf16, F16, F32, Format};
     use crate::kernels::relative::Scatter;
-    use crate::kernels::{Detail, InstructionSet};
+    use crate::kernels::{Detail, InstructionSet, Work};
     use crate::statistics::DeltaSums;
 
     /// The extensions that this processor has, best first.
@@ -50,16 +50,16 @@ mod present {
 
     /// Does some work with AVX2 where there is one. Results are the same: products and sums are never contracted.
     #[inline(always)]
-    pub fn vectorised_on<A, R>(on: A, work: impl FnOnce(A) -> R) -> R {
+    pub fn widest<W: Work>(work: W) -> W::Output {
         #[target_feature(enable = "avx2,fma")]
-        fn compiled<A, R>(on: A, work: impl FnOnce(A) -> R) -> R {
-            work(on)
+        fn compiled<W: Work>(work: W) -> W::Output {
+            work.run()
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             // SAFETY: the processor has just been asked.
-            unsafe { compiled(on, work) }
+            unsafe { compiled(work) }
         } else {
-            work(on)
+            work.run()
         }
     }
 
@@ -84,8 +84,8 @@ mod present {
 
 #[cfg(not(target_arch = "x86_64"))]
 mod absent {
-    use crate::kernels::InstructionSet;
     use crate::kernels::delta::Compilation;
+    use crate::kernels::{InstructionSet, Work};
 
     /// None.
     pub fn available() -> Vec<InstructionSet> {
@@ -98,8 +98,8 @@ mod absent {
 
     /// Does some work with what every processor of this architecture has.
     #[inline(always)]
-    pub fn vectorised_on<A, R>(on: A, work: impl FnOnce(A) -> R) -> R {
-        work(on)
+    pub fn widest<W: Work>(work: W) -> W::Output {
+        work.run()
     }
 
     /// The portable kernels.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::gather::{Gather, add_all};
 use super::tile::{Tile, Vectors, tiles};
 use super::{MergeError, Piece, TensorContext};
-use crate::kernels::vectorised_on;
+use crate::kernels::{Work, widest};
 
 /// Which elements of a tensor make one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,21 +169,27 @@ impl Products<'_> {
 
 /// A scalar product in f64.
 pub(super) fn dot(x: &[f32], y: &[f32]) -> f64 {
-    vectorised_on((x, y), dot_in_lanes)
+    widest(Dot(x, y))
 }
 
-/// Over lanes that the compiler can put into registers.
-#[inline(always)]
-fn dot_in_lanes((x, y): (&[f32], &[f32])) -> f64 {
-    const LANES: usize = 16;
-    let (x, rest_of_x) = x.as_chunks::<LANES>();
-    let (y, rest_of_y) = y.as_chunks::<LANES>();
-    let mut lanes = [0.0_f64; LANES];
-    for (x, y) in x.iter().zip(y) {
-        for lane in 0..LANES {
-            lanes[lane] += f64::from(x[lane]) * f64::from(y[lane]);
+struct Dot<'v>(&'v [f32], &'v [f32]);
+
+impl Work for Dot<'_> {
+    type Output = f64;
+
+    /// Over lanes that the compiler can put into registers.
+    #[inline(always)]
+    fn run(self) -> f64 {
+        const LANES: usize = 16;
+        let (x, rest_of_x) = self.0.as_chunks::<LANES>();
+        let (y, rest_of_y) = self.1.as_chunks::<LANES>();
+        let mut lanes = [0.0_f64; LANES];
+        for (x, y) in x.iter().zip(y) {
+            for lane in 0..LANES {
+                lanes[lane] += f64::from(x[lane]) * f64::from(y[lane]);
+            }
         }
+        let rest = rest_of_x.iter().zip(rest_of_y).map(|(&x, &y)| f64::from(x) * f64::from(y));
+        lanes.iter().sum::<f64>() + rest.sum::<f64>()
     }
-    let rest = rest_of_x.iter().zip(rest_of_y).map(|(&x, &y)| f64::from(x) * f64::from(y));
-    lanes.iter().sum::<f64>() + rest.sum::<f64>()
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::gather::{Gather, add_all, taken};
 use super::tile::{TILE, tiles};
 use super::{Look, MergeError, Piece, Reduction};
-use crate::kernels::{vectorised, vectorised_on};
+use crate::kernels::{Work, vectorised, widest};
 
 /// Counters of scores, and of blocks of a tensor.
 const BINS: usize = 1 << 14;
@@ -417,7 +417,7 @@ impl Counted {
         let (filled, rest_places) = places.as_chunks_mut::<LANES>().0.split_at_mut(whole.len());
         let mut sums = Sums::default();
         let last = rest_places.first_mut().map(|places| (&last, places));
-        vectorised_on((&mut sums, window, whole.iter().zip(filled).chain(last)), place_all);
+        widest(PlaceAll { sums: &mut sums, window, vectors: whole.iter().zip(filled).chain(last) });
         for place in &places[..scores.len()] {
             if let Some(count) = self.bins.get_mut(*place as usize) {
                 *count += 1;
@@ -457,17 +457,25 @@ struct Sums {
     low_bits: [u32; LANES],
 }
 
-/// Places vectors of scores.
-#[inline(always)]
-fn place_all<'a>(
-    (sums, window, vectors): (&mut Sums, Window, impl Iterator<Item = (&'a [f32; LANES], &'a mut [u32; LANES])>),
-) {
-    // In a place of its own, so that the compiler can keep it in registers.
-    let mut own = std::mem::take(sums);
-    for (scores, places) in vectors {
-        *places = own.place(window, scores);
+/// Vectors of scores, and room for their places.
+struct PlaceAll<'s, V> {
+    sums: &'s mut Sums,
+    window: Window,
+    vectors: V,
+}
+
+impl<'a, V: Iterator<Item = (&'a [f32; LANES], &'a mut [u32; LANES])>> Work for PlaceAll<'_, V> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        // In a place of its own, so that the compiler can keep it in registers.
+        let mut sums = Sums::default();
+        for (scores, places) in self.vectors {
+            *places = sums.place(self.window, scores);
+        }
+        *self.sums = sums;
     }
-    *sums = own;
 }
 
 impl Sums {

@@ -13,7 +13,7 @@
 mod normal;
 mod philox;
 
-use crate::kernels::vectorised_on;
+use crate::kernels::{Work, widest};
 use sha2::{Digest, Sha256};
 
 pub(crate) use normal::quantile as normal_quantile;
@@ -96,18 +96,29 @@ impl Stream {
             *value = from_bits(self.bits(element));
         }
         for (values, quad) in rest.chunks_mut(4 * RUN).zip((first.div_ceil(4)..).step_by(RUN)) {
-            vectorised_on((self, quad, values, &from_bits), fill_run);
+            widest(Run { stream: self, quad, values, from_bits: &from_bits });
         }
     }
 }
 
-/// Writes what is made of the words of a run of counters.
-#[inline(always)]
-fn fill_run((stream, quad, values, from_bits): (&Stream, u64, &mut [f32], &impl Fn(u32) -> f32)) {
-    let words = philox4x32_run::<RUN>(quad, stream.purpose, stream.key);
-    for (lane, values) in values.chunks_mut(4).enumerate() {
-        for (value, words) in values.iter_mut().zip(&words) {
-            *value = from_bits(words[lane]);
+/// A run of counters, and room for what is made of their words.
+struct Run<'r, F> {
+    stream: &'r Stream,
+    quad: u64,
+    values: &'r mut [f32],
+    from_bits: &'r F,
+}
+
+impl<F: Fn(u32) -> f32> Work for Run<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let words = philox4x32_run::<RUN>(self.quad, self.stream.purpose, self.stream.key);
+        for (lane, values) in self.values.chunks_mut(4).enumerate() {
+            for (value, words) in values.iter_mut().zip(&words) {
+                *value = (self.from_bits)(words[lane]);
+            }
         }
     }
 }
