@@ -30,12 +30,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::selection::Selection;
 
+pub(crate) use encode::{can_encode, encode_into};
 pub use error::{RecipeError, ShapeError};
 pub use explain::{Finding, MergeReport, OutputFile, OutputPart, OutputTensor, What};
 pub use folder::{Folder, FolderShard, Part, SHARD_BYTES};
 pub use mergekit::Merge;
-pub(crate) use open::view;
 pub use open::{LONGEST_RECIPE, RecipeText, open};
+pub(crate) use open::{open_pair, view};
+pub(crate) use tensor::read_values;
 pub use view::View;
 
 /// What makes a model out of others.
