@@ -41,8 +41,38 @@ const UNSUPPORTED: [(&str, &str); 8] = [
     ("megatron_config", "Megatron's layers are not supported"),
 ];
 
+/// Settings that say what is known otherwise, or that matter in training alone.
+const HARMLESS: [&str; 26] = [
+    "alpha_pattern",
+    "auto_mapping",
+    "base_model_name_or_path",
+    "bias",
+    "ensure_weight_tying",
+    "eva_config",
+    "exclude_modules",
+    "fan_in_fan_out",
+    "inference_mode",
+    "init_lora_weights",
+    "layers_pattern",
+    "layers_to_transform",
+    "loftq_config",
+    "lora_alpha",
+    "lora_dropout",
+    "megatron_core",
+    "modules_to_save",
+    "peft_type",
+    "peft_version",
+    "qalora_group_size",
+    "r",
+    "rank_pattern",
+    "revision",
+    "target_modules",
+    "task_type",
+    "use_rslora",
+];
+
 /// Ways to begin that change the base itself; what they save is the difference to another base than the one named.
-const OTHER_BASES: [&str; 4] = ["pissa", "olora", "corda", "loftq"];
+const OTHER_BASES: [&str; 5] = ["pissa", "olora", "corda", "loftq", "lora_ga"];
 
 impl Adapter {
     /// The configuration of a model's files; none if these are no adapter.
@@ -73,6 +103,11 @@ impl Adapter {
             if config.get(key).is_some_and(|value| !is_off(value)) {
                 return Err(format!("{key} is set, and {why}; merge it with PEFT first"));
             }
+        }
+        let settings = config.as_object().ok_or("a JSON object was expected")?;
+        if let Some((key, _)) = settings.iter().find(|(key, value)| !HARMLESS.contains(&key.as_str()) && !is_off(value))
+        {
+            return Err(format!("{} is set, which is not known here; merge it with PEFT first", Quoted(key)));
         }
         let begun = config.get("init_lora_weights").and_then(Value::as_str).unwrap_or_default().to_lowercase();
         if OTHER_BASES.iter().any(|other| begun.starts_with(other)) {
@@ -209,4 +244,40 @@ fn patterns(value: Option<&Value>) -> Result<Vec<(Regex, f64)>, String> {
             Ok((regex, number(Some(alpha), "alpha_pattern")?))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(key: &str, value: Value) -> String {
+        let mut config = json!({ "peft_type": "LORA", "r": 4, "lora_alpha": 8, "use_dora": false, "loftq_config": {} });
+        assert!(Adapter::parse(&config).is_ok());
+        config[key] = value;
+        Adapter::parse(&config).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn what_would_mean_something_else_is_refused_by_name() {
+        for (key, value, words) in [
+            ("peft_type", json!("LOHA"), "peft_type is \"LOHA\""),
+            ("use_dora", json!(true), "DoRA"),
+            ("lora_bias", json!(true), "a bias on B"),
+            ("layer_replication", json!([[0, 4]]), "replicated layers"),
+            ("trainable_token_indices", json!([1]), "tokens trained"),
+            ("target_parameters", json!(["experts.down_proj"]), "no module's weight"),
+            ("init_lora_weights", json!("pissa_niter_16"), "changes the base"),
+            ("something_new", json!({ "x": 1 }), "\"something_new\" is set, which is not known here"),
+            ("r", json!(0), "r is no whole number above 0"),
+            ("r", json!("four"), "r is no whole number above 0"),
+            ("lora_alpha", Value::Null, "lora_alpha is no number"),
+            ("alpha_pattern", json!({ "(": 1 }), "which is no pattern"),
+            ("alpha_pattern", json!({ "q_proj": "x" }), "alpha_pattern is no number"),
+        ] {
+            let message = refused(key, value);
+            assert!(message.contains(words), "{key}: {message:?}");
+        }
+    }
 }

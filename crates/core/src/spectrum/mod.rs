@@ -12,6 +12,7 @@ mod sketch;
 #[cfg(test)]
 mod tests;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -124,10 +125,13 @@ impl SpectrumTask {
     ///
     /// # Errors
     /// If the tensors cannot be read.
-    pub async fn run(&self) -> Result<Option<Spectrum>, ReadError> {
-        let Some(matrix) = self.difference.matrix() else { return Ok(None) };
-        let found = decompose(&matrix, SINGULAR_VALUES, stream(&self.name)).await?;
-        Ok(Some(Spectrum::new(&found, matrix.shorter_side)))
+    pub fn run(&self) -> Pin<Box<dyn Future<Output = Result<Option<Spectrum>, ReadError>> + '_>> {
+        // In a box, so that it is compiled here, where everything is optimised, and not where it is awaited.
+        Box::pin(async {
+            let Some(matrix) = self.difference.matrix() else { return Ok(None) };
+            let found = decompose(&matrix, SINGULAR_VALUES, stream(&self.name)).await?;
+            Ok(Some(Spectrum::new(&found, matrix.shorter_side)))
+        })
     }
 }
 

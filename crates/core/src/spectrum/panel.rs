@@ -48,11 +48,6 @@ impl Panel {
         self.values[row * self.columns + column]
     }
 
-    /// ‖P‖².
-    pub fn squared(&self) -> f64 {
-        self.values.iter().map(|value| value * value).sum()
-    }
-
     /// P = Q R: the columns become orthonormal, and R is returned. A column that depends on those before it becomes zero.
     ///
     /// Gram and Schmidt's way, twice for every column, which is enough (Giraud, Langou and Rozložník, 2005).
