@@ -9,6 +9,7 @@ mod error;
 mod journal;
 mod plug_in;
 mod shard;
+mod sink;
 mod space;
 
 use std::fs::{self, File};
