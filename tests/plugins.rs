@@ -150,7 +150,7 @@ fn an_adapter_of_full_rank_gives_the_model_to_rounding_and_one_of_less_what_it_s
     assert!((error - told).abs() < 1e-5, "{error} is left, {told} was told");
 }
 
-/// The adapters, and what they come to, are PEFT's: tests/goldens/peft_adapters.py made them.
+/// The adapters, and what they come to, are PEFT's: `tests/goldens/peft_adapters.py` made them.
 #[test]
 fn an_adapter_on_its_base_is_what_peft_merges_it_to() {
     let folder = folder();

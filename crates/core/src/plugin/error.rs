@@ -15,21 +15,9 @@ pub enum PlugInError {
          `A; take all from {reference}`"
     )]
     NotAModel { reference: String },
-    #[error(
-        "{reference} was made for {} (a {}, fingerprint {}), and {base} is another model (fingerprint {found}); name the \
-         base that it was made for",
-        Quoted(expected_base),
-        Quoted(expected_family),
-        Quoted(expected)
-    )]
-    WrongBase {
-        reference: String,
-        base: String,
-        expected_base: String,
-        expected_family: String,
-        expected: String,
-        found: String,
-    },
+    /// It was made for another base.
+    #[error(transparent)]
+    WrongBase(#[from] Box<WrongBaseError>),
     #[error("{reference}: tensor {} is for {}, which {base} does not have", Quoted(tensor), Quoted(module))]
     NotInBase { reference: String, tensor: String, module: String, base: String },
     #[error("{reference}: tensor {} is {found:?}; {expected:?} was expected, to fit {base}", Quoted(tensor))]
@@ -57,4 +45,23 @@ impl PlugInError {
     pub const fn is_misuse(&self) -> bool {
         matches!(self, Self::NotAModel { .. })
     }
+}
+
+/// A plug-in and a base that it was not made for.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{reference} was made for {} (a {}, fingerprint {}), and {base} is another model (fingerprint {found}); name the base \
+     that it was made for",
+    Quoted(expected_base),
+    Quoted(expected_family),
+    Quoted(expected)
+)]
+#[expect(missing_docs, reason = "the message says it, field by field")]
+pub struct WrongBaseError {
+    pub reference: String,
+    pub base: String,
+    pub expected_base: String,
+    pub expected_family: String,
+    pub expected: String,
+    pub found: String,
 }

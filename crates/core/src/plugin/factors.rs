@@ -24,9 +24,15 @@ pub struct Factors {
     rank: usize,
     /// Whether the tensor is stored as inputs × outputs.
     is_transposed: bool,
-    /// From the first read until the last byte of the second matrix has been read.
-    found: Mutex<Option<[Block; 2]>>,
+    /// From the first read until as many bytes have been read as there are, by whichever threads and in whatever order.
+    found: Mutex<Option<Found>>,
     outcome: OnceLock<Outcome>,
+}
+
+/// The two matrices, and how many of their bytes nobody has read yet.
+struct Found {
+    blocks: [Block; 2],
+    unread: usize,
 }
 
 /// What is known when the two are found.
@@ -54,17 +60,20 @@ impl Factors {
     /// Bytes of one of the two matrices, in F32.
     pub async fn read(&self, side: Side, range: Range<u64>) -> Result<Block, ReadError> {
         let mut found = self.found.lock().await;
-        let blocks = match found.take() {
-            Some(blocks) => blocks,
-            None => self.find().await?,
+        let Found { blocks, unread } = match found.take() {
+            Some(found) => found,
+            None => {
+                let blocks = self.find().await?;
+                Found { unread: blocks[0].length() + blocks[1].length(), blocks }
+            }
         };
         let block = match side {
             Side::Down => &blocks[0],
             Side::Up => &blocks[1],
         };
         let part = block.slice(range.start as usize..range.end as usize);
-        let is_last = side == Side::Up && range.end == block.length() as u64;
-        *found = (!is_last).then_some(blocks);
+        let unread = unread.saturating_sub(part.length());
+        *found = (unread > 0).then_some(Found { blocks, unread });
         Ok(part)
     }
 

@@ -113,20 +113,9 @@ impl File {
         Self { name, header, arrays, length: offset.saturating_add(at) }
     }
 
-    /// The file as one to be written. The two matrices of one module are a part, since they are found together.
+    /// The file as one to be written.
     pub fn shard(self, name: &str) -> FolderShard {
-        let mut parts = vec![Part::Made { bytes: 0..self.header.len() as u64, is_whole: false }];
-        for (start, array) in &self.arrays {
-            let bytes = *start..start + array.bytes();
-            match (&array.content, parts.last_mut()) {
-                (Content::Factor(_, Side::Up), Some(Part::Made { bytes: before, is_whole: true })) => {
-                    before.end = bytes.end;
-                }
-                (content, _) => {
-                    parts.push(Part::Made { bytes, is_whole: matches!(content, Content::Factor(..)) });
-                }
-            }
-        }
+        let parts = vec![Part::Made { bytes: 0..self.length }];
         FolderShard::new(name.to_owned(), Arc::new(self), parts)
     }
 

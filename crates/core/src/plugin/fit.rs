@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::PlugInError;
 use super::adapter::Adapter;
 use super::change::{Change, Sum};
+use super::error::{PlugInError, WrongBaseError};
 use super::file::{Array, Content, File};
 use super::label::{Form, Label, is_plug_in};
 use super::peft::ADAPTER_CONFIG;
@@ -83,14 +83,15 @@ async fn check_base(label: &Label, base: &Model, reference: &str) -> Result<(), 
     if found == label.base_fingerprint {
         return Ok(());
     }
-    Err(PlugInError::WrongBase {
+    let error = WrongBaseError {
         reference: reference.to_owned(),
         base: base.checkpoint.reference.clone(),
         expected_base: label.base.clone(),
         expected_family: label.family.clone(),
         expected: label.base_fingerprint.clone(),
         found,
-    })
+    };
+    Err(Box::new(error).into())
 }
 
 /// What a plug-in of differences does to the base's tensors, by their index.

@@ -2,7 +2,7 @@
 //!
 //! Beside the norm that Delta measures, the singular values of ΔW = B − A say what kind of change it is: that of a LoRA of
 //! rank 16 has 16 of them, that of full fine-tuning falls slowly, and noise has none that stand out. A [`Spectrum`] has the
-//! strongest ones; they are found by [`sketch`], which reads the two matrices a few rows at a time, so that memory does not
+//! strongest ones; they are found by `sketch`, which reads the two matrices a few rows at a time, so that memory does not
 //! grow with them.
 
 mod difference;

@@ -102,7 +102,7 @@ pub enum WorkError {
     },
     /// A plug-in cannot be made.
     #[error(transparent)]
-    PlugIn(#[from] PlugInError),
+    PlugIn(Box<PlugInError>),
     /// Spectra are not computed in this place.
     #[error("spectra are not computed here; the command line of the desktop program computes them")]
     NoSpectra,
@@ -115,6 +115,12 @@ pub enum WorkError {
     /// Nobody listens any more.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+impl From<PlugInError> for WorkError {
+    fn from(error: PlugInError) -> Self {
+        Self::PlugIn(Box::new(error))
+    }
 }
 
 impl From<RecipeError> for WorkError {
