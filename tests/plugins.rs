@@ -257,6 +257,17 @@ fn a_plug_in_can_be_merged_as_the_model_that_it_makes_of_the_base() {
     assert!(made(folder.path(), "one", text(&one)) == made(folder.path(), "other", text(&other)));
 }
 
+/// As mergekit writes it: a model, `+`, and its adapter.
+#[test]
+fn a_recipe_of_mergekit_may_name_an_adapter_behind_its_model() {
+    let folder = folder();
+    let (base, adapter) = (data("llama/base"), data("llama/adapter"));
+    let joined = format!("merge_method: passthrough\nmodels:\n- model: \"{}+{}\"\n", text(&base), text(&adapter));
+    let joined = write(folder.path(), "joined.yaml", joined);
+    let steps = format!("{}; take all from {}", text(&base), text(&adapter));
+    assert!(made(folder.path(), "joined", text(&joined)) == made(folder.path(), "steps", &steps));
+}
+
 #[test]
 fn extract_overwrites_nothing_unless_asked_and_leaves_nothing_behind() {
     let folder = folder();
