@@ -29,6 +29,8 @@ pub(super) struct Draft {
     /// The other small files.
     pub side_files: BTreeMap<String, Vec<u8>>,
     pub tensors: Vec<DraftTensor>,
+    /// Whether the rows of the embedding and the head were brought together token by token.
+    pub is_by_token: bool,
     pub unmatched: Vec<Finding>,
     pub findings: Vec<String>,
 }
@@ -40,6 +42,7 @@ impl Draft {
         let tensors = (0..base.checkpoint.tensors.len()).map(|index| DraftTensor::of(0, index, &base));
         Self {
             tensors: tensors.collect(),
+            is_by_token: false,
             anatomy: base.anatomy.clone(),
             config: base.checkpoint.config.clone(),
             side_files: base.checkpoint.side_files.clone(),

@@ -1,6 +1,6 @@
 //! Why a recipe makes no model.
 
-use super::How;
+use super::{How, WordsError};
 use crate::checkpoint::CheckpointError;
 use crate::merge::MergeError;
 use crate::plugin::PlugInError;
@@ -56,6 +56,9 @@ pub enum RecipeError {
     MissingInput { tensor: String, reference: String },
     #[error("{file}, line {line}: tensor {} cannot be merged", Quoted(tensor))]
     Merge { file: String, line: usize, tensor: String, source: Box<MergeError> },
+    /// The tokens of the models cannot be brought together.
+    #[error("{file}, line {line}: {problem}")]
+    Words { file: String, line: usize, problem: Box<WordsError> },
     #[error("`{text}`: config.json says in {key} which layers are of which kind, {why}")]
     Layers { text: String, key: String, why: String },
     /// A selection names modules that a plug-in does not have.

@@ -20,9 +20,11 @@ mod mergekit;
 mod open;
 mod settings;
 mod settling;
+mod stages;
 mod steps;
 mod tensor;
 mod view;
+mod words;
 mod yaml;
 
 use std::fmt;
@@ -40,6 +42,7 @@ pub use open::{LONGEST_RECIPE, RecipeText, open};
 pub(crate) use open::{open_pair, view};
 pub(crate) use tensor::read_values;
 pub use view::View;
+pub use words::WordsError;
 
 /// What makes a model out of others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -167,5 +170,7 @@ mod as_text {
     }
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod tests;

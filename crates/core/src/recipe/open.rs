@@ -83,17 +83,39 @@ pub(crate) async fn view<P: Place>(
         return Err(WorkError::from(error).into());
     }
     let recipe = text.parse(reference).map_err(WorkError::from)?;
+    let mut stages: Vec<(String, Arc<Model>)> = Vec::new();
+    for (name, stage) in recipe.stages() {
+        let models = models_of(place, &stage, &stages, &chain).await?;
+        let view = View::new(stage, &name, models, SHARD_BYTES).map_err(WorkError::from)?;
+        let model = view.model(&name).await.map_err(WorkError::from)?;
+        stages.push((name, Arc::new(model)));
+    }
+    let models = models_of(place, &recipe, &stages, &chain).await?;
+    Ok(View::new(recipe, reference, models, shard_bytes).map_err(WorkError::from)?)
+}
+
+/// The models that a recipe names: stages before it, or checkpoints and recipes of the place.
+async fn models_of<P: Place>(
+    place: &P,
+    recipe: &Recipe,
+    stages: &[(String, Arc<Model>)],
+    within: &[String],
+) -> Result<Vec<Arc<Model>>, P::Error> {
     let mut models: Vec<Arc<Model>> = Vec::new();
     for named in recipe.references() {
-        let model = open_within(place, named, SideFiles::All, &chain).await?;
-        let plugged = match (&recipe, models.first()) {
+        if let Some((_, stage)) = stages.iter().find(|(name, _)| name == named) {
+            models.push(stage.clone());
+            continue;
+        }
+        let model = open_within(place, named, SideFiles::All, within).await?;
+        let plugged = match (recipe, models.first()) {
             // What is merged must be whole.
             (Recipe::Merge(_), Some(base)) => plugin::fit_whole(base, model).await,
             (_, base) => plugin::fit(base, model).await.map_err(|error| Box::new(error).into()),
         };
         models.push(Arc::new(plugged.map_err(WorkError::from)?));
     }
-    Ok(View::new(recipe, reference, models, shard_bytes).map_err(WorkError::from)?)
+    Ok(models)
 }
 
 /// In a box, since a recipe may lead to another.

@@ -226,6 +226,7 @@ fn compare_settings(draft: &mut Draft, references: &[String]) {
         let settings: Vec<String> = of("config.json")
             .into_iter()
             .filter(|difference| !HARMLESS.contains(&difference.key.as_str()) && !difference.key.is_empty())
+            .filter(|difference| !(draft.is_by_token && difference.key == "vocab_size"))
             .map(|difference| {
                 let value =
                     |value: &Option<serde_json::Value>| value.as_ref().map_or("none".into(), ToString::to_string);
