@@ -19,14 +19,14 @@ const EVERYTHING: &str = "demo:base; take o_proj + norm from demo:reasoner; take
 
 /// A tensor as a file has it.
 #[derive(Debug, PartialEq)]
-struct Stored {
-    dtype: Dtype,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
+pub struct Stored {
+    pub dtype: Dtype,
+    pub shape: Vec<usize>,
+    pub bytes: Vec<u8>,
 }
 
 /// All tensors of a folder, as the `safetensors` crate reads them.
-fn tensors(folder: &Path) -> BTreeMap<String, Stored> {
+pub fn tensors(folder: &Path) -> BTreeMap<String, Stored> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -50,7 +50,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     entries.map(|path| (name(&path), fs::read(&path).expect("a file"))).collect()
 }
 
-fn names(folder: &Path) -> Vec<String> {
+pub fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder");
     let mut names: Vec<String> =
         entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();

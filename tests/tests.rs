@@ -15,6 +15,9 @@ mod odd_files;
 /// Models made out of others: what is written, what is refused, and what is left when writing is stopped.
 mod recipes;
 
+/// Modules taken out of a model and plugged in elsewhere, LoRA adapters, and the spectra of changes.
+mod plugins;
+
 /// Every engine against one suite, and choosing one.
 mod engines;
 

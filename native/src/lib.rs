@@ -5,5 +5,6 @@ pub mod engine;
 pub mod files;
 pub mod platform;
 pub mod remote;
+mod spectra;
 pub mod window;
 pub mod writer;

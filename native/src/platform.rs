@@ -17,16 +17,20 @@ use stethoscope_core::delta::DeltaError;
 use stethoscope_core::folder::SideFiles;
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::model::Model;
+use stethoscope_core::plugin::{ExtractReport, Extraction, Form};
 use stethoscope_core::recipe::{Folder, LONGEST_RECIPE, RecipeText, View};
-use stethoscope_core::report::ComputeInfo;
+use stethoscope_core::report::{ComputeInfo, DeltaReport};
+use stethoscope_core::source::ReadError;
+use stethoscope_core::spectrum::spectrum_tasks;
 use stethoscope_core::synthetic;
-use stethoscope_core::work::{Cancelled, Event, Place, Request, WorkError, answer};
+use stethoscope_core::work::{Cancelled, Event, ExtractRequest, Place, Request, WorkError, answer};
 use stethoscope_gpu::GpuError;
 use tokio::sync::oneshot;
 
 use crate::engine;
 use crate::files::{OpenError, OpenOptions, open_reference};
 use crate::remote::is_elsewhere;
+use crate::spectra;
 use crate::writer::{self, WriteError};
 
 /// Events that may wait for whoever listens.
@@ -99,6 +103,18 @@ impl From<DeltaError> for JobError {
     }
 }
 
+impl From<ReadError> for JobError {
+    fn from(error: ReadError) -> Self {
+        WorkError::from(error).into()
+    }
+}
+
+impl From<Cancelled> for JobError {
+    fn from(error: Cancelled) -> Self {
+        WorkError::from(error).into()
+    }
+}
+
 impl JobError {
     /// Whether what was asked was wrong, rather than what was found.
     pub fn is_misuse(&self) -> bool {
@@ -146,6 +162,14 @@ impl Platform {
     }
 }
 
+impl Platform {
+    /// What a report says where the CPU did the arithmetic.
+    fn compute_info(&self) -> ComputeInfo {
+        let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
+        ComputeInfo { backend: "cpu".into(), adapter: set.name().into(), threads: self.threads }
+    }
+}
+
 impl Place for Platform {
     type Error = JobError;
 
@@ -184,8 +208,57 @@ impl Place for Platform {
         observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
     ) -> Result<ComputeInfo, JobError> {
         writer::write(folder, Path::new(out), force, self.threads, observe).await?;
-        let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
-        Ok(ComputeInfo { backend: "cpu".into(), adapter: set.name().into(), threads: self.threads })
+        Ok(self.compute_info())
+    }
+
+    async fn spectra(
+        &self,
+        a: &Arc<Model>,
+        b: &Arc<Model>,
+        report: &mut DeltaReport,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<(), JobError> {
+        let tasks = spectrum_tasks(a, b, report)?;
+        let rows = &mut report.tensors;
+        spectra::find(tasks, self.threads, observe, |row, spectrum| {
+            if let Some(row) = rows.get_mut(row) {
+                row.spectrum = spectrum;
+            }
+        })
+        .await
+    }
+
+    async fn extract(
+        &self,
+        request: &ExtractRequest,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<ExtractReport, JobError> {
+        let out = Path::new(&request.out);
+        let is_adapter = matches!(request.form, Form::Lora { .. });
+        if is_adapter {
+            writer::check_folder(out, request.force, &[])
+        } else {
+            writer::check_file(out, request.force)
+        }?;
+        let extraction = Extraction::open(self, request).await?;
+        let (models, weights) = (extraction.models(), extraction.weights());
+        observe(Event::Planned { rows: 0, bytes: weights.source.length() }).await?;
+        if let Some(folder) = extraction.folder() {
+            writer::check_folder(out, request.force, models)?;
+            writer::write(&folder, out, request.force, self.threads, observe).await?;
+        } else {
+            writer::refuse_input(out, models)?;
+            writer::write_file(weights, out, request.force, self.threads, observe).await?;
+        }
+        let mut report = extraction.report(self.compute_info());
+        let rows = &mut report.tensors;
+        spectra::find::<JobError>(extraction.spectrum_tasks(), self.threads, observe, |row, spectrum| {
+            if let Some(row) = rows.get_mut(row) {
+                row.spectrum = spectrum;
+            }
+        })
+        .await?;
+        Ok(report)
     }
 
     async fn engine(&self) -> Result<Box<dyn Compute>, JobError> {

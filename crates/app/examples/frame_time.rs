@@ -76,6 +76,7 @@ fn demo_report() -> DeltaReport {
         select: "all".to_owned(),
         relative: RelativeDefinition::Script,
         norms_only: false,
+        spectrum: false,
     };
     let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
     let mut compute = InlineCompute::new(set);

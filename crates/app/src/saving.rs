@@ -133,6 +133,7 @@ mod tests {
             select: "all".into(),
             relative: RelativeDefinition::Script,
             norms_only: false,
+            spectrum: false,
         };
         assert_eq!(
             quoted(&request.command_line(&request.a, &request.b)),

@@ -217,7 +217,7 @@ impl State {
         };
         let (a, b) = (reference(Side::A)?.to_owned(), reference(Side::B)?.to_owned());
         let select = self.selecting.to_measure().ok_or("the selection selects nothing")?.to_owned();
-        Ok(DeltaRequest { a, b, select, relative: self.definition, norms_only: self.norms_only })
+        Ok(DeltaRequest { a, b, select, relative: self.definition, norms_only: self.norms_only, spectrum: false })
     }
 
     /// Measures.
@@ -324,7 +324,7 @@ impl State {
         let from = self.slot(against).opened().map(|opened| opened.inspection.reference.clone());
         if let (Some(a), Some(recipe)) = (from, self.composing.to_follow()) {
             let (select, relative, norms_only) = ("all".to_owned(), self.definition, self.norms_only);
-            let request = DeltaRequest { a, b: recipe.to_owned(), select, relative, norms_only };
+            let request = DeltaRequest { a, b: recipe.to_owned(), select, relative, norms_only, spectrum: false };
             self.measure(request);
         }
     }

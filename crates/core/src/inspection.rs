@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::anatomy::{Part, Role, Site};
 use crate::checkpoint::Tensor;
 use crate::model::Model;
+use crate::plugin;
 use crate::region::Region;
 use crate::report::{ComputeInfo, Envelope};
 
@@ -123,7 +124,7 @@ pub fn inspect(model: &Model) -> Inspection {
             .collect(),
         config: facts(model),
         modules: modules(model),
-        oddities: model.notes.clone(),
+        oddities: plugin::describe(model).into_iter().chain(model.notes.clone()).collect(),
     }
 }
 

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::anatomy::{Part, Role, Site};
+use crate::spectrum::Spectrum;
 
 /// The parts that every command's JSON begins with.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,12 +29,17 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// Program and version, as reports and files name them.
+    pub fn tool_name() -> String {
+        concat!("stethoscope ", env!("CARGO_PKG_VERSION")).into()
+    }
+
     /// For `stethoscope.NAME/1`, from this version of the program. The shell knows the command line and the time, and fills
     /// them in.
     pub fn new(name: &str, compute: ComputeInfo, bytes_read: u64, warnings: Vec<String>) -> Self {
         Self {
             schema: format!("stethoscope.{name}/1"),
-            tool: concat!("stethoscope ", env!("CARGO_PKG_VERSION")).into(),
+            tool: Self::tool_name(),
             command: Vec::new(),
             compute,
             seed: None,
@@ -129,6 +135,9 @@ pub struct TensorDelta {
     pub relative: Option<RelativeHistogram>,
     /// Whether that distribution has two modes, under both definitions; none with `--norms-only`.
     pub bimodality: Option<BothBimodalities>,
+    /// The singular values of the change, where they were asked for and it is that of a matrix.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spectrum: Option<Spectrum>,
 }
 
 /// How all parameters of one kind changed.

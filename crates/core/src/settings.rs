@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::config;
+use crate::plugin::ADAPTER_CONFIG;
 use crate::report::SettingDifference;
 use summary::{list_difference, map_difference, shortened, text_summary};
 
@@ -23,6 +24,7 @@ pub const SIDE_FILES: &[&str] = &[
     "tokenizer.model",
     "chat_template.jinja",
     "chat_template.json",
+    ADAPTER_CONFIG,
 ];
 
 /// JSON files larger than this are compared as bytes alone: parsed, they take about ten times as much memory.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::closeup::{Closeup, CloseupRequest};
 use crate::inspection::Inspection;
 use crate::outline::Outline;
+use crate::plugin::{ExtractReport, Form};
 use crate::recipe::{MergeReport, SHARD_BYTES};
 use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
 
@@ -24,6 +25,8 @@ pub enum Request {
     Closeup(CloseupRequest),
     /// Make a model out of others, or say what that would be; answered by [`Event::Merge`].
     Merge(MergeRequest),
+    /// Take some modules out of a model, as a file of their own; answered by [`Event::Extract`].
+    Extract(ExtractRequest),
 }
 
 /// How B differs from A.
@@ -39,6 +42,9 @@ pub struct DeltaRequest {
     pub relative: RelativeDefinition,
     /// Leave the distributions out.
     pub norms_only: bool,
+    /// Find the singular values of every matrix's change, too.
+    #[serde(default)]
+    pub spectrum: bool,
 }
 
 impl DeltaRequest {
@@ -53,6 +59,9 @@ impl DeltaRequest {
         }
         if self.norms_only {
             words.push("--norms-only".to_owned());
+        }
+        if self.spectrum {
+            words.push("--spectrum".to_owned());
         }
         words
     }
@@ -93,6 +102,44 @@ impl MergeRequest {
     }
 }
 
+/// Take some modules out of a model, as a file of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtractRequest {
+    /// The base that they are to fit.
+    pub a: String,
+    /// The model that they are of.
+    pub b: String,
+    /// Which modules, in the selection language.
+    pub select: String,
+    /// In which form.
+    pub form: Form,
+    /// The file, or for an adapter the folder, to write.
+    pub out: String,
+    /// Replace what is there.
+    pub force: bool,
+    /// Find the singular values of every matrix's change, too; with an adapter they come anyway.
+    #[serde(default)]
+    pub spectrum: bool,
+}
+
+impl ExtractRequest {
+    /// The words of a command line that asks the same of checkpoints called `a` and `b`.
+    pub fn command_line(&self, a: &str, b: &str) -> Vec<String> {
+        let mut words: Vec<String> =
+            ["stethoscope", "extract", a, b, "--select", self.select.trim()].map(str::to_owned).into();
+        match self.form {
+            Form::Modules => {}
+            Form::Delta => words.extend(["--as", "delta"].map(str::to_owned)),
+            Form::Lora { rank } => words.extend(["--as", "lora", "--rank", &rank.to_string()].map(str::to_owned)),
+        }
+        if self.spectrum {
+            words.push("--spectrum".to_owned());
+        }
+        words.extend(["-o", &self.out].map(str::to_owned));
+        words
+    }
+}
+
 /// What a job says while it runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,6 +171,8 @@ pub enum Event {
     Closeup(Box<Closeup>),
     /// The end of [`Request::Merge`].
     Merge(Box<MergeReport>),
+    /// The end of [`Request::Extract`].
+    Extract(Box<ExtractReport>),
 }
 
 /// Nobody listens any more: the job stops.

@@ -14,12 +14,14 @@
 
 pub mod colors;
 pub mod csv;
+pub mod extract;
 pub mod figures;
 pub mod inspect;
 pub mod merge;
 pub mod modules;
 pub mod numbers;
 pub mod page;
+pub(crate) mod spectra;
 pub mod table;
 pub mod text;
 

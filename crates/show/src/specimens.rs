@@ -129,6 +129,7 @@ fn tensor(kind: &Kind, layer: Option<u32>, layers: u32, expert: Option<u32>) -> 
             script: verdict(bimodal, change, elements - elements / 20),
             formula: verdict(bimodal, change, elements - elements / 20),
         }),
+        spectrum: None,
     }
 }
 

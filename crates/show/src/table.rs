@@ -5,8 +5,9 @@ mod ranking;
 
 use stethoscope_core::report::{CheckpointSummary, DeltaReport};
 
-use super::modules::{SYNTHETIC, is_synthetic};
+use super::modules::{SYNTHETIC, is_synthetic, label};
 use super::numbers::parameters;
+use super::spectra;
 use super::text::{Sheet, Style, columns, printable, shorten};
 
 /// `report` as text of at most `width` columns a line (80 is what it is made for; more makes longer bars, less drops the
@@ -19,6 +20,9 @@ pub fn delta(report: &DeltaReport, width: usize, color: bool) -> String {
         sheet.paragraph(Style::Warning, "Nothing was compared: the two checkpoints share no selected tensor.", 0, 0);
     } else {
         ranking::write(&mut sheet, report);
+        let rows = report.tensors.iter();
+        let spectra = rows.filter_map(|row| Some((label(&row.site.role, &row.site.part), row.spectrum.as_ref()?)));
+        spectra::write(&mut sheet, spectra);
     }
     notes::write(&mut sheet, report);
     sheet.finish()

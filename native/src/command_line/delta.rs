@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Leave out the distributions of relative change; several times faster.
     #[arg(long)]
     norms_only: bool,
+    /// Find the singular values of every matrix's change: in how many directions it moved.
+    #[arg(long)]
+    spectrum: bool,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
@@ -77,6 +80,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             Relative::Formula => RelativeDefinition::Formula,
         },
         norms_only: arguments.norms_only,
+        spectrum: arguments.spectrum,
     };
     let mut report = progress::follow(platform.run(Request::Delta(request)), |event| match event {
         Event::Delta(report) => Some(report),

@@ -4,6 +4,7 @@ mod ceiling;
 mod computing;
 mod conformance;
 mod delta;
+mod extract;
 mod inspect;
 mod merge;
 pub(crate) mod output;
@@ -50,6 +51,9 @@ enum Command {
     Merge(merge::MergeArguments),
     /// Break some modules of a model: set them to 0, draw them anew, or leave out whole layers.
     Destroy(merge::DestroyArguments),
+    /// Take some modules of a model out as a file of their own, to be plugged in elsewhere: as they are, as what they add, or as
+    /// a LoRA adapter.
+    Extract(extract::Arguments),
     /// Check that an engine of this machine computes what it should.
     #[command(hide = true)]
     Conformance(conformance::Arguments),
@@ -122,6 +126,7 @@ pub fn run() -> ExitCode {
         Some(Command::Delta(arguments)) => delta::run(&arguments),
         Some(Command::Merge(arguments)) => merge::merge(&arguments),
         Some(Command::Destroy(arguments)) => merge::destroy(&arguments),
+        Some(Command::Extract(arguments)) => extract::run(&arguments),
         Some(Command::Conformance(arguments)) => conformance::run(&arguments),
         Some(Command::Ceiling(arguments)) => ceiling::run(&arguments),
     };

@@ -12,6 +12,8 @@ use stethoscope_core::work::Cancelled;
 pub enum WriteError {
     #[error("{out} exists already and was not touched; --force replaces it", out = out.display())]
     Exists { out: PathBuf },
+    #[error("{out} is no file; the name of a file to write was expected", out = out.display())]
+    NotAFile { out: PathBuf },
     #[error("{out} is no folder; the name of a folder to write was expected", out = out.display())]
     NotAFolder { out: PathBuf },
     #[error("{out} names no folder; the name of a folder to write was expected", out = out.display())]
@@ -53,6 +55,7 @@ impl WriteError {
         matches!(
             self,
             Self::Exists { .. }
+                | Self::NotAFile { .. }
                 | Self::NotAFolder { .. }
                 | Self::NoName { .. }
                 | Self::HoldsFolders { .. }

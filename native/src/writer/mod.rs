@@ -7,6 +7,7 @@
 mod copy;
 mod error;
 mod journal;
+mod plug_in;
 mod shard;
 mod sink;
 mod space;
@@ -14,18 +15,29 @@ mod space;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use stethoscope_core::model::Model;
 use stethoscope_core::recipe::{Folder, View};
 use stethoscope_core::work::{Cancelled, Event};
 
 pub use error::WriteError;
 use journal::{Journal, Workplace};
+pub use plug_in::{check_file, refuse_input, write_file};
 
 /// Refuses a folder that could not be written or may not be replaced, before any work is done.
 ///
 /// # Errors
 /// If it is there and `force` is not given, or is no folder of a model, or holds what the model is made of.
 pub fn check(out: &Path, force: bool, view: &View) -> Result<(), WriteError> {
+    check_folder(out, force, view.models())
+}
+
+/// The same for a folder that is made of these models.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_folder(out: &Path, force: bool, models: &[Arc<Model>]) -> Result<(), WriteError> {
     let owned = || out.to_owned();
     let parent = parent(out);
     if out.file_name().is_none() {
@@ -34,7 +46,7 @@ pub fn check(out: &Path, force: bool, view: &View) -> Result<(), WriteError> {
     if !parent.is_dir() {
         return Err(WriteError::NoParent { out: owned(), parent: parent.to_owned() });
     }
-    refuse_inputs(out, view)?;
+    refuse_inputs(out, models)?;
     let Ok(metadata) = fs::symlink_metadata(out) else { return Ok(()) };
     if !metadata.is_dir() {
         return Err(WriteError::NotAFolder { out: owned() });
@@ -58,9 +70,9 @@ fn refuse_existing(out: &Path, force: bool) -> Result<(), WriteError> {
 }
 
 /// A model is not written over what it is made of.
-fn refuse_inputs(out: &Path, view: &View) -> Result<(), WriteError> {
+fn refuse_inputs(out: &Path, models: &[Arc<Model>]) -> Result<(), WriteError> {
     let Ok(there) = fs::canonicalize(out) else { return Ok(()) };
-    let sources = view.models().iter().flat_map(|model| &model.checkpoint.sources);
+    let sources = models.iter().flat_map(|model| &model.checkpoint.sources);
     let inputs = sources.filter_map(|source| fs::canonicalize(source.path()?).ok());
     match inputs.into_iter().find(|input| input.starts_with(&there)) {
         Some(input) => Err(WriteError::OntoInput { out: out.to_owned(), input }),

@@ -179,6 +179,7 @@ fn every_row_of_the_demonstration_has_the_norms_of_the_report() {
         select: "all".into(),
         relative: RelativeDefinition::Script,
         norms_only: true,
+        spectrum: false,
     };
     let mut engine = InlineCompute::new(InstructionSet::Portable);
     let report = pollster::block_on(delta(&a, &b, &request, &mut engine, &mut async |_: Event| Ok(()))).unwrap();

@@ -27,6 +27,7 @@ pub fn tensor(
         ulps: sums.ulps.clone(),
         relative: sums.relative.as_ref().map(|counts| counts.under(relative).histogram()),
         bimodality,
+        spectrum: None,
     }
 }
 

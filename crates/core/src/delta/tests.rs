@@ -59,6 +59,7 @@ fn delta_from(read_size: u64) -> (DeltaReport, usize) {
         select: "attn + norm".into(),
         relative: RelativeDefinition::Script,
         norms_only: true,
+        spectrum: false,
     };
     // The fingerprints' reads are not what is counted here.
     reads.store(0, Ordering::Relaxed);

@@ -16,6 +16,7 @@ use crate::anatomy::{Anatomy, Part, Site};
 use crate::config::ModelConfig;
 use crate::model::Model;
 use crate::pairing::counterparts;
+use crate::plugin;
 use crate::region::Region;
 use crate::selection::{SelectableTensor, Selected, SelectedSite, Selection};
 
@@ -124,6 +125,12 @@ impl Draft {
         let number = self.references.iter().position(|reference| reference == from).unwrap_or(0);
         let donor = self.models[number].clone();
         check_family(&self.models[0], &donor)?;
+        if plugin::is_plug_in(&donor) {
+            // It has some modules and no others: what it does not have at all was not meant.
+            select.resolve(&donor.selectable(), &donor.anatomy, donor.config.as_ref()).map_err(|source| {
+                RecipeError::PlugInSelection { text: text.to_owned(), reference: from.to_owned(), source }
+            })?;
+        }
         let found = counterparts(&self.selectable(), &donor.selectable());
         let there = select.resolve(&donor.selectable(), &donor.anatomy, donor.config.as_ref()).ok();
         let divided = by_tensor(there.map_or_else(Vec::new, |there| there.sites));

@@ -4,6 +4,7 @@ use super::{How, WordsError};
 use crate::checkpoint::CheckpointError;
 use crate::merge::MergeError;
 use crate::merge::align::AlignError;
+use crate::plugin::PlugInError;
 use crate::quoted::Quoted;
 use crate::selection::{ResolveError, SelectionError};
 use crate::source::ReadError;
@@ -76,6 +77,12 @@ pub enum RecipeError {
     Words { file: String, line: usize, problem: Box<WordsError> },
     #[error("`{text}`: config.json says in {key} which layers are of which kind, {why}")]
     Layers { text: String, key: String, why: String },
+    /// A selection names modules that a plug-in does not have.
+    #[error("`{text}`: in the plug-in {reference}")]
+    PlugInSelection { text: String, reference: String, source: ResolveError },
+    /// A plug-in among its models cannot be used.
+    #[error(transparent)]
+    PlugIn(#[from] Box<PlugInError>),
     /// The result cannot be read as a checkpoint.
     #[error("what the recipe makes cannot be read as a checkpoint")]
     Result(#[source] Box<CheckpointError>),
@@ -105,6 +112,9 @@ pub struct ShapeError {
 impl RecipeError {
     /// Whether what was asked was wrong, rather than what was found.
     pub const fn is_misuse(&self) -> bool {
+        if let Self::PlugIn(error) = self {
+            return error.is_misuse();
+        }
         matches!(
             self,
             Self::Inline(_)
@@ -112,6 +122,7 @@ impl RecipeError {
                 | Self::Cycle { .. }
                 | Self::TooDeep { .. }
                 | Self::Selection { .. }
+                | Self::PlugInSelection { .. }
                 | Self::PartOfLayer { .. }
                 | Self::Merge { .. }
                 | Self::Modifier { .. }

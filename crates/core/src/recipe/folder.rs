@@ -40,6 +40,13 @@ pub struct FolderShard {
     pub(super) tensors: Vec<usize>,
 }
 
+impl FolderShard {
+    /// A file whose bytes something else makes.
+    pub(crate) fn new(name: String, source: Arc<dyn ByteSource>, parts: Vec<Part>) -> Self {
+        Self { name, source, parts, tensors: Vec::new() }
+    }
+}
+
 /// Some bytes of a file of weights.
 #[derive(Clone)]
 pub enum Part {

@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::settings::{Setting, Settings, settings};
 use super::words::{ChatTemplate, TokenizerSection, TokenizerSource, chat_template, tokenizer};
 use super::yaml::{self, At, Fields};
-use super::{Recipe, RecipeError};
+use super::{Recipe, RecipeError, Step, Steps};
 use crate::dtype::Dtype;
 use crate::merge::{Base, Method, Scope};
 use crate::quoted::Quoted;
+use crate::selection::Selection;
 
 /// A merge: one model out of several, by a [`Method`], layer by layer.
 ///
@@ -256,15 +257,15 @@ fn layer_range(at: At<'_>) -> Result<Range<u32>, RecipeError> {
     }
 }
 
-/// A model's name. mergekit joins an adapter to it with a `+`.
+/// A model's name. mergekit joins an adapter to it with a `+`: a recipe of its own.
 pub(super) fn model(at: At<'_>) -> Result<String, RecipeError> {
     let name = at.text("the name of a model")?;
-    match name.split_once('+') {
-        Some((_, adapter)) => {
-            Err(at.error(format!("the adapter {} cannot be merged in; merge it into its model first", Quoted(adapter))))
-        }
-        None => Ok(name.to_owned()),
+    let Some((base, adapter)) = name.split_once('+') else { return Ok(name.to_owned()) };
+    let [base, from] = [base, adapter].map(|name| name.trim().to_owned());
+    if base.is_empty() || from.is_empty() {
+        return Err(at.error(format!("{} has a `+` and no adapter behind it, or no model before it", Quoted(name))));
     }
+    Ok(Steps { base, steps: vec![Step::take(from, Selection::ALL)] }.to_string())
 }
 
 fn dtype(at: At<'_>) -> Result<Dtype, RecipeError> {

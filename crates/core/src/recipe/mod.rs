@@ -40,13 +40,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::selection::Selection;
 
+pub(crate) use encode::{can_encode, encode_into};
 pub use error::{RecipeError, ShapeError};
 pub use explain::{Finding, MergeReport, OutputFile, OutputPart, OutputTensor, What};
 pub use folder::{Folder, FolderShard, Part, SHARD_BYTES};
 pub use mergekit::Merge;
 pub use modifiers::{Align, Control};
-pub(crate) use open::view;
 pub use open::{LONGEST_RECIPE, RecipeText, open};
+pub(crate) use open::{open_pair, view};
+pub(crate) use tensor::read_values;
 pub use view::View;
 pub use words::WordsError;
 
@@ -113,6 +115,13 @@ pub enum How {
     Reinit,
     /// Whole layers are left out, and those behind them move up.
     Remove,
+}
+
+impl Step {
+    /// Modules of another model as they are.
+    pub const fn take(from: String, select: Selection) -> Self {
+        Self::Take { from, select, control: None, align: None, seed: 0 }
+    }
 }
 
 impl How {

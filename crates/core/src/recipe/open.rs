@@ -4,9 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use futures_util::future::try_join;
+
 use super::{Recipe, RecipeError, SHARD_BYTES, View};
 use crate::folder::SideFiles;
 use crate::model::Model;
+use crate::plugin;
 use crate::work::{Place, WorkError};
 
 /// How deep recipes may be made of recipes.
@@ -50,6 +53,19 @@ pub async fn open<P: Place>(place: &P, reference: &str, side_files: SideFiles) -
     open_within(place, reference, side_files, &[]).await
 }
 
+/// Opens two checkpoints to be compared. A plug-in, or an adapter, in the place of the second is plugged into the first.
+pub(crate) async fn open_pair<P: Place>(
+    place: &P,
+    a: &str,
+    b: &str,
+    side_files: SideFiles,
+) -> Result<(Arc<Model>, Arc<Model>), P::Error> {
+    let (a, b) = try_join(open(place, a, side_files), open(place, b, side_files)).await?;
+    let a = Arc::new(plugin::fit(None, a).await.map_err(|error| WorkError::from(RecipeError::from(Box::new(error))))?);
+    let b = plugin::fit_whole(&a, b).await.map_err(WorkError::from)?;
+    Ok((a, Arc::new(b)))
+}
+
 /// Follows the recipe of `reference`, which is called `text`; shards hold up to `shard_bytes`.
 pub(crate) async fn view<P: Place>(
     place: &P,
@@ -87,12 +103,19 @@ async fn models_of<P: Place>(
     stages: &[(String, Arc<Model>)],
     within: &[String],
 ) -> Result<Vec<Arc<Model>>, P::Error> {
-    let mut models = Vec::new();
+    let mut models: Vec<Arc<Model>> = Vec::new();
     for named in recipe.references() {
-        models.push(match stages.iter().find(|(name, _)| name == named) {
-            Some((_, stage)) => stage.clone(),
-            None => Arc::new(open_within(place, named, SideFiles::All, within).await?),
-        });
+        if let Some((_, stage)) = stages.iter().find(|(name, _)| name == named) {
+            models.push(stage.clone());
+            continue;
+        }
+        let model = open_within(place, named, SideFiles::All, within).await?;
+        let plugged = match (recipe, models.first()) {
+            // What is merged must be whole.
+            (Recipe::Merge(_), Some(base)) => plugin::fit_whole(base, model).await,
+            (_, base) => plugin::fit(base, model).await.map_err(|error| Box::new(error).into()),
+        };
+        models.push(Arc::new(plugged.map_err(WorkError::from)?));
     }
     Ok(models)
 }

@@ -180,7 +180,7 @@ impl MadeTensor {
 }
 
 /// Reads a range of a tensor's elements as numbers, whatever its storage.
-pub(super) async fn read_values(
+pub(crate) async fn read_values(
     model: &Model,
     tensor: &Tensor,
     elements: Range<u64>,

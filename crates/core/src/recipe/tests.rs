@@ -406,7 +406,7 @@ mod yaml {
                 format!("merge_method: linear\n{models}\ninput_model_parameters: {{}}"),
                 "input_model_parameters is not followed",
             ),
-            ("merge_method: linear\nmodels: [{model: a+b}]".to_owned(), "the adapter \"b\" cannot be merged in"),
+            ("merge_method: linear\nmodels: [{model: a+}]".to_owned(), "no adapter behind it"),
             ("merge_method: linear\nmodules: {vision: {}}".to_owned(), "there is no module \"vision\" here"),
             (
                 "merge_method: linear\nslices: [{sources: [{model: a, layer_range: [4, 2]}]}]".to_owned(),

@@ -16,6 +16,7 @@ use crate::anatomy::Anatomy;
 use crate::checkpoint::{Checkpoint, CheckpointFiles};
 use crate::fingerprint::hexadecimal;
 use crate::model::Model;
+use crate::plugin::ADAPTER_CONFIG;
 use crate::report::{ComputeInfo, Envelope};
 use crate::settings;
 use crate::source::ReadError;
@@ -212,6 +213,8 @@ fn format_of(tensor: &DraftTensor) -> &'static str {
 fn side_files(draft: &Draft) -> BTreeMap<String, Vec<u8>> {
     let base = &draft.models[0].checkpoint;
     let mut files = draft.side_files.clone();
+    // What it would be taken for: an adapter.
+    files.remove(ADAPTER_CONFIG);
     if let Some(config) = draft.config.as_ref().filter(|config| Some(*config) != base.config.as_ref()) {
         files.insert("config.json".to_owned(), format!("{config:#}\n").into_bytes());
     }

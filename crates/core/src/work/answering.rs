@@ -1,10 +1,9 @@
 //! How a request is answered, wherever that happens.
 
 use std::future::Future;
+use std::sync::Arc;
 
-use futures_util::future::try_join;
-
-use super::{Cancelled, Event, MergeRequest, Request};
+use super::{Cancelled, Event, ExtractRequest, MergeRequest, Request};
 use crate::closeup::{CloseupError, closeup};
 use crate::compute::Compute;
 use crate::delta::{DeltaError, delta};
@@ -13,8 +12,9 @@ use crate::inspection::inspect;
 use crate::model::Model;
 use crate::outline::Outline;
 use crate::pairing::PairingError;
+use crate::plugin::{ExtractReport, PlugInError};
 use crate::recipe::{self, Folder, MergeReport, RecipeError, RecipeText, View};
-use crate::report::ComputeInfo;
+use crate::report::{ComputeInfo, DeltaReport};
 use crate::source::ReadError;
 
 /// Where jobs run: a machine, a browser.
@@ -50,6 +50,27 @@ pub trait Place {
         std::future::ready(Err(WorkError::CannotWrite.into()))
     }
 
+    /// Adds the spectrum of each matrix's change to a report of A and B. Only places that have the time for it do.
+    fn spectra(
+        &self,
+        _a: &Arc<Model>,
+        _b: &Arc<Model>,
+        _report: &mut DeltaReport,
+        _observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> impl Future<Output = Result<(), Self::Error>> {
+        std::future::ready(Err(WorkError::NoSpectra.into()))
+    }
+
+    /// Writes a plug-in, which is whole or not there: opens an [`Extraction`](crate::plugin::Extraction) and writes its file,
+    /// or its folder.
+    fn extract(
+        &self,
+        _request: &ExtractRequest,
+        _observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> impl Future<Output = Result<ExtractReport, Self::Error>> {
+        std::future::ready(Err(WorkError::CannotWrite.into()))
+    }
+
     /// Seconds since some moment in the past.
     fn clock(&self) -> f64;
 
@@ -79,6 +100,12 @@ pub enum WorkError {
         /// The name.
         reference: String,
     },
+    /// A plug-in cannot be made.
+    #[error(transparent)]
+    PlugIn(Box<PlugInError>),
+    /// Spectra are not computed in this place.
+    #[error("spectra are not computed here; the command line of the desktop program computes them")]
+    NoSpectra,
     /// Bytes could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -88,6 +115,12 @@ pub enum WorkError {
     /// Nobody listens any more.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+impl From<PlugInError> for WorkError {
+    fn from(error: PlugInError) -> Self {
+        Self::PlugIn(Box::new(error))
+    }
 }
 
 impl From<RecipeError> for WorkError {
@@ -105,7 +138,8 @@ impl WorkError {
             }
             Self::Recipe(error) => error.is_misuse(),
             Self::NotARecipe { .. } => true,
-            Self::Closeup(_) | Self::Read(_) | Self::CannotWrite | Self::Cancelled(_) => false,
+            Self::PlugIn(error) => error.is_misuse(),
+            Self::NoSpectra | Self::Closeup(_) | Self::Read(_) | Self::CannotWrite | Self::Cancelled(_) => false,
         }
     }
 }
@@ -122,13 +156,12 @@ pub async fn answer<P: Place>(
     let start = place.clock();
     let result = match request {
         Request::Delta(request) => {
-            let (a, b) = try_join(
-                recipe::open(place, &request.a, SideFiles::All),
-                recipe::open(place, &request.b, SideFiles::All),
-            )
-            .await?;
+            let (a, b) = recipe::open_pair(place, &request.a, &request.b, SideFiles::All).await?;
             let mut engine = place.engine().await?;
             let mut report = delta(&a, &b, &request, &mut *engine, observe).await.map_err(WorkError::from)?;
+            if request.spectrum {
+                place.spectra(&a, &b, &mut report, observe).await?;
+            }
             report.envelope.seconds = place.clock() - start;
             report.envelope.command = request.command_line(&report.a.reference, &report.b.reference);
             Event::Delta(Box::new(report))
@@ -142,16 +175,19 @@ pub async fn answer<P: Place>(
             Event::Inspection(Box::new(inspection))
         }
         Request::Closeup(request) => {
-            let side_files = SideFiles::Configuration;
-            let (a, b) =
-                try_join(recipe::open(place, &request.a, side_files), recipe::open(place, &request.b, side_files))
-                    .await?;
+            let (a, b) = recipe::open_pair(place, &request.a, &request.b, SideFiles::Configuration).await?;
             Event::Closeup(Box::new(closeup(&a, &b, &request, observe).await.map_err(WorkError::from)?))
         }
         Request::Merge(request) => {
             let mut report = merge(place, &request, observe).await?;
             report.envelope.seconds = place.clock() - start;
             Event::Merge(Box::new(report))
+        }
+        Request::Extract(request) => {
+            let mut report = place.extract(&request, observe).await?;
+            report.envelope.seconds = place.clock() - start;
+            report.envelope.command = request.command_line(&report.a.reference, &report.b.reference);
+            Event::Extract(Box::new(report))
         }
     };
     Ok(observe(result).await.map_err(WorkError::from)?)
