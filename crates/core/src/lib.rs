@@ -37,6 +37,7 @@ pub mod model;
 pub mod outline;
 pub mod pairing;
 pub mod plan;
+pub mod preview;
 pub mod quoted;
 pub mod random;
 pub mod recipe;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::closeup::{Closeup, CloseupRequest};
 use crate::inspection::Inspection;
 use crate::outline::Outline;
+use crate::preview::{Preview, PreviewRequest, PreviewRow};
 use crate::recipe::{MergeReport, SHARD_BYTES};
 use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
 
@@ -24,6 +25,9 @@ pub enum Request {
     Closeup(CloseupRequest),
     /// Make a model out of others, or say what that would be; answered by [`Event::Merge`].
     Merge(MergeRequest),
+    /// How some tensors of what a recipe makes differ from those of other checkpoints; answered by [`Event::PreviewRow`] for
+    /// each, then [`Event::Preview`].
+    Preview(PreviewRequest),
 }
 
 /// How B differs from A.
@@ -124,6 +128,10 @@ pub enum Event {
     Closeup(Box<Closeup>),
     /// The end of [`Request::Merge`].
     Merge(Box<MergeReport>),
+    /// A tensor of a preview, against one checkpoint.
+    PreviewRow(Box<PreviewRow>),
+    /// The end of [`Request::Preview`].
+    Preview(Box<Preview>),
 }
 
 /// Nobody listens any more: the job stops.

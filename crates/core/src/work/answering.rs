@@ -1,6 +1,7 @@
 //! How a request is answered, wherever that happens.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use futures_util::future::try_join;
 
@@ -13,7 +14,8 @@ use crate::inspection::inspect;
 use crate::model::Model;
 use crate::outline::Outline;
 use crate::pairing::PairingError;
-use crate::recipe::{self, Folder, MergeReport, RecipeError, RecipeText, View};
+use crate::preview::{self, Preview, PreviewError, PreviewRequest};
+use crate::recipe::{self, Folder, MergeReport, RecipeError, RecipeText, SHARD_BYTES, View};
 use crate::report::ComputeInfo;
 use crate::source::ReadError;
 
@@ -71,6 +73,9 @@ pub enum WorkError {
     /// The recipe cannot be followed.
     #[error(transparent)]
     Recipe(Box<RecipeError>),
+    /// What a recipe makes could not be measured.
+    #[error(transparent)]
+    Preview(#[from] PreviewError),
     /// What is named is not a recipe.
     #[error(
         "{reference} is not a recipe: one line such as `A; take o_proj from B`, or the name of a .yaml file, was expected"
@@ -105,7 +110,7 @@ impl WorkError {
             }
             Self::Recipe(error) => error.is_misuse(),
             Self::NotARecipe { .. } => true,
-            Self::Closeup(_) | Self::Read(_) | Self::CannotWrite | Self::Cancelled(_) => false,
+            Self::Closeup(_) | Self::Preview(_) | Self::Read(_) | Self::CannotWrite | Self::Cancelled(_) => false,
         }
     }
 }
@@ -153,8 +158,35 @@ pub async fn answer<P: Place>(
             report.envelope.seconds = place.clock() - start;
             Event::Merge(Box::new(report))
         }
+        Request::Preview(request) => {
+            let mut preview = preview(place, &request, observe).await?;
+            preview.seconds = place.clock() - start;
+            Event::Preview(Box::new(preview))
+        }
     };
     Ok(observe(result).await.map_err(WorkError::from)?)
+}
+
+/// Measures some tensors of what a recipe makes. Checkpoints that it is made of are opened once.
+async fn preview<P: Place>(
+    place: &P,
+    request: &PreviewRequest,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<Preview, P::Error> {
+    let reference = request.recipe.as_str();
+    let text = place.recipe(reference).await?;
+    let text = text.ok_or_else(|| WorkError::NotARecipe { reference: reference.to_owned() })?;
+    let view = recipe::view(place, reference, &text, SHARD_BYTES, &[]).await?;
+    let mut against = Vec::new();
+    for name in &request.against {
+        let known = view.recipe().references().iter().position(|reference| reference == name);
+        against.push(match known {
+            Some(source) => view.models()[source].clone(),
+            None => Arc::new(recipe::open(place, name, SideFiles::Configuration).await?),
+        });
+    }
+    let mut engine = place.engine().await?;
+    Ok(preview::preview(&view, &against, request, &mut *engine, observe).await.map_err(WorkError::from)?)
 }
 
 /// Follows a recipe, and writes what comes out if it is to be written.
