@@ -101,8 +101,7 @@ pub async fn preview(
     for (number, model) in against.iter().enumerate() {
         let pairing = Pairing::new(model, &made, &Selection::parse("all").map_err(DeltaError::from)?);
         let pairing = pairing.map_err(DeltaError::from)?;
-        let pairs: Vec<Pair> =
-            pairing.pairs.into_iter().filter(|pair| wanted.contains(pair.b.name.as_str())).collect();
+        let pairs: Vec<Pair> = pairing.pairs.into_iter().filter(|pair| wanted.contains(pair.b.name.as_str())).collect();
         let matched: BTreeSet<&str> = pairs.iter().map(|pair| pair.b.name.as_str()).collect();
         unmatched.extend(wanted.difference(&matched).map(|name| (*name).to_owned()));
         let steps = ReadPlan::of_first_rows(&pairs, request.most_elements.unwrap_or(u64::MAX)).steps;

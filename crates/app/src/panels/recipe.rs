@@ -30,9 +30,11 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
         ui.add(Label::new(words).truncate()).on_hover_text("The Selection panel names it");
         ui.horizontal_wrapped(|ui| steps_ui(state, ui));
         ui.horizontal_wrapped(|ui| paper_ui(state, ui));
+        super::mixing::ui(state, ui);
         if state.composing.to_follow().is_some() {
             use_ui(state, ui);
         }
+        super::merged::ui(state, ui);
         ui.separator();
         preview_ui(state, ui);
     });

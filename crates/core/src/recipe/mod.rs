@@ -18,6 +18,7 @@ mod layers;
 mod merged;
 mod mergekit;
 mod open;
+mod rename;
 mod settings;
 mod steps;
 mod tensor;
@@ -36,6 +37,7 @@ pub use folder::{Folder, FolderShard, Part, SHARD_BYTES};
 pub use mergekit::Merge;
 pub(crate) use open::view;
 pub use open::{LONGEST_RECIPE, RecipeText, open};
+pub use rename::renamed;
 pub use view::View;
 
 /// What makes a model out of others.
