@@ -208,7 +208,7 @@ impl RowBuilder {
     }
 
     /// Adds the next step's outcome; returns the rows that are complete with it.
-    fn add(&mut self, outcome: Outcome) -> Vec<TensorDelta> {
+    pub(crate) fn add(&mut self, outcome: Outcome) -> Vec<TensorDelta> {
         if self.parts.is_empty() {
             self.parts = outcome.parts;
         } else {

@@ -16,7 +16,6 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
     if !state.previewing.is_possible() {
         return;
     }
-    ui.separator();
     ui.horizontal_wrapped(|ui| heading_ui(state, ui));
     if let Some(error) = &state.previewing.error {
         let shown = RichText::new(text::printable(error)).color(ui.visuals().error_fg_color);
@@ -29,6 +28,7 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
         strip_ui(state, against, side, ui);
     }
     numbers_ui(state, ui);
+    ui.separator();
 }
 
 fn heading_ui(state: &mut State, ui: &mut Ui) {
@@ -104,11 +104,13 @@ fn numbers_ui(state: &State, ui: &mut Ui) {
             names.push(row);
         }
     }
-    Grid::new("merged").striped(true).num_columns(1 + 2 * sides.len()).spacing([14.0, 2.0]).show(ui, |ui| {
+    Grid::new("merged").striped(true).num_columns(1 + 2 * sides.len()).spacing([10.0, 2.0]).show(ui, |ui| {
         ui.weak("Module");
         for side in &sides {
-            ui.weak(format!("‖M−{side}‖ / ‖{side}‖")).on_hover_text("How far what is made lies from it, relatively");
-            ui.weak(format!("cos(M, {side})")).on_hover_text("The cosine of the angle between the two, as vectors");
+            ui.weak(format!("M − {side}"))
+                .on_hover_text(format!("How far M lies from {side}: ‖M − {side}‖ / ‖{side}‖"));
+            ui.weak(format!("cos {side}"))
+                .on_hover_text(format!("The cosine of the angle between M and {side}, as vectors"));
         }
         ui.end_row();
         for name in names {

@@ -9,7 +9,7 @@ use super::encode::{can_encode, encode_into};
 use super::tensor::read_values;
 use crate::dequantise::decode_into;
 use crate::dtype::Dtype;
-use crate::merge::{Merger, Piece};
+use crate::merge::{Elementwise, Merger, Piece};
 use crate::model::Model;
 use crate::source::ReadError;
 
@@ -22,6 +22,16 @@ const PIECE: u64 = 1 << 16;
 pub(super) struct Input {
     pub model: usize,
     pub tensor: usize,
+}
+
+/// What a merged tensor is made of, element by element.
+#[derive(Clone, Debug)]
+pub(super) struct Formula {
+    pub formula: Elementwise,
+    pub base: Option<Input>,
+    pub inputs: Vec<Input>,
+    /// What inputs are rounded to before, and values afterwards.
+    pub work: Dtype,
 }
 
 /// A tensor that is merged when its values are asked for.
@@ -81,6 +91,13 @@ impl Merged {
     /// Whether the whole tensor must be looked at before any value can be given.
     pub fn needs_whole(&self) -> bool {
         self.ready.get().is_none()
+    }
+
+    /// The formula of its values over the elements of its base and of its inputs, and what these are rounded to before; none
+    /// where it is no formula of single elements. Looks at the whole tensor where it must.
+    pub async fn formula(&self, models: &[Arc<Model>]) -> Result<Option<Formula>, ReadError> {
+        let formula = self.settled(models).await?.elementwise();
+        Ok(formula.map(|formula| Formula { formula, base: self.base, inputs: self.inputs.clone(), work: self.work }))
     }
 
     /// Writes the values of some elements as `dtype`, into bytes that are theirs.

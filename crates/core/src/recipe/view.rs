@@ -82,6 +82,11 @@ impl View {
         &self.recipe
     }
 
+    /// The arrays of the result, and their models.
+    pub(super) fn made(&self) -> &Made {
+        &self.made
+    }
+
     /// What it is made of, the base first.
     pub fn models(&self) -> &[Arc<Model>] {
         &self.made.models

@@ -11,10 +11,11 @@ use crate::compute::Compute;
 use crate::delta::{DeltaError, delta};
 use crate::folder::SideFiles;
 use crate::inspection::inspect;
+use crate::merge::MergeCompute;
 use crate::model::Model;
 use crate::outline::Outline;
 use crate::pairing::PairingError;
-use crate::preview::{self, Preview, PreviewError, PreviewRequest};
+use crate::preview::{self, Engines, Preview, PreviewError, PreviewRequest};
 use crate::recipe::{self, Folder, MergeReport, RecipeError, RecipeText, SHARD_BYTES, View};
 use crate::report::ComputeInfo;
 use crate::source::ReadError;
@@ -29,6 +30,11 @@ pub trait Place {
 
     /// What computes.
     fn engine(&self) -> impl Future<Output = Result<Box<dyn Compute>, Self::Error>>;
+
+    /// What merges and measures on a device, for previews; none where the CPU does it.
+    fn merging(&self) -> impl Future<Output = Option<Box<dyn MergeCompute>>> {
+        std::future::ready(None)
+    }
 
     /// The recipe that a reference names; none if it is the name of a checkpoint.
     fn recipe(&self, reference: &str) -> impl Future<Output = Result<Option<RecipeText>, Self::Error>> {
@@ -186,7 +192,8 @@ async fn preview<P: Place>(
         });
     }
     let mut engine = place.engine().await?;
-    Ok(preview::preview(&view, &against, request, &mut *engine, observe).await.map_err(WorkError::from)?)
+    let engines = Engines { compute: &mut *engine, merging: place.merging().await };
+    Ok(preview::preview(&view, &against, request, engines, observe).await.map_err(WorkError::from)?)
 }
 
 /// Follows a recipe, and writes what comes out if it is to be written.
