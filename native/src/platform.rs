@@ -16,6 +16,7 @@ use stethoscope_core::compute::{Compute, Preference};
 use stethoscope_core::delta::DeltaError;
 use stethoscope_core::folder::SideFiles;
 use stethoscope_core::kernels::InstructionSet;
+use stethoscope_core::merge::MergeCompute;
 use stethoscope_core::model::Model;
 use stethoscope_core::recipe::{Folder, LONGEST_RECIPE, RecipeText, View};
 use stethoscope_core::report::ComputeInfo;
@@ -26,6 +27,7 @@ use tokio::sync::oneshot;
 
 use crate::engine;
 use crate::files::{OpenError, OpenOptions, open_reference};
+use crate::merging;
 use crate::remote::is_elsewhere;
 use crate::writer::{self, WriteError};
 
@@ -186,6 +188,10 @@ impl Place for Platform {
         writer::write(folder, Path::new(out), force, self.threads, observe).await?;
         let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
         Ok(ComputeInfo { backend: "cpu".into(), adapter: set.name().into(), threads: self.threads })
+    }
+
+    async fn merging(&self) -> Option<Box<dyn MergeCompute>> {
+        merging::choose(self.compute).await
     }
 
     async fn engine(&self) -> Result<Box<dyn Compute>, JobError> {

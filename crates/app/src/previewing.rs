@@ -121,7 +121,11 @@ impl Previewing {
                     let found = self.rows.iter_mut().find(|(_, known)| is_same(known));
                     match found {
                         Some(known) => *known = (running.generation, *row),
-                        None => self.rows.push((running.generation, *row)),
+                        None => {
+                            self.rows.push((running.generation, *row));
+                            // As layers follow each other, not as their names do.
+                            self.rows.sort_by_key(|(_, row)| row.delta.site.layer);
+                        }
                     }
                 }
                 Poll::Event(Event::Preview(preview)) => self.ended = Some(*preview),

@@ -36,7 +36,7 @@ pub use auto::{AutoCompute, Opening};
 pub use compute::GpuCompute;
 pub use conformance::check_rows_and_columns;
 pub use device::{Gpu, GpuError};
-pub use merging::GpuMerging;
+pub use merging::{GpuMerging, Lent};
 pub use rows_and_columns::RowsAndColumns;
 #[cfg(target_arch = "wasm32")]
 pub use target::JsBytes;

@@ -2,6 +2,7 @@
 //! it lies. Only sums come back.
 
 mod kernels;
+mod lent;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use crate::jobs::TaskPlan;
 use crate::pipelines::Pipelines;
 use crate::slot::Slot;
 use kernels::Kernels;
+pub use lent::Lent;
 
 /// Merges elementwise on a GPU, and measures the result there.
 pub struct GpuMerging {

@@ -45,7 +45,7 @@ fn methods_ui(chosen: Option<Method>, words: &str, ui: &mut Ui) -> Option<Method
 }
 
 fn sliders_ui(state: &mut State, mut mix: Mix, ui: &mut Ui) {
-    let (mut is_changed, mut is_held) = (false, false);
+    let (mut is_changed, mut is_held, mut is_let_go) = (false, false, false);
     for knob in &mut mix.knobs {
         let parameter = mix.method.parameters().iter().find(|parameter| parameter.name == knob.name);
         let slider = Slider::new(&mut knob.value, knob.range.clone())
@@ -57,12 +57,13 @@ fn sliders_ui(state: &mut State, mut mix: Mix, ui: &mut Ui) {
         let response = ui.add(slider).on_hover_text(parameter.map_or("", |parameter| parameter.about));
         is_changed |= response.changed();
         is_held |= response.dragged();
+        is_let_go |= response.drag_stopped();
     }
     if is_changed {
         state.composing.slide(mix.text());
     }
     state.composing.is_sliding = is_held;
-    if !is_held && is_changed {
+    if is_let_go || (is_changed && !is_held) {
         state.composing.settle();
     }
 }

@@ -104,7 +104,6 @@ fn steps_ui(state: &mut State, ui: &mut Ui) {
             done = state.composing.destroy(how, select);
         }
     }
-    ui.separator();
     if ui.add_enabled(state.composing.can_undo(), Button::new("Undo")).clicked() {
         state.composing.undo();
     }

@@ -21,6 +21,7 @@ mod mergekit;
 mod open;
 mod rename;
 mod settings;
+mod settling;
 mod steps;
 mod tensor;
 mod view;
