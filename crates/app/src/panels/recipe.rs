@@ -178,6 +178,7 @@ fn preview_ui(state: &mut State, ui: &mut Ui) {
 /// What it would make.
 fn report_ui(report: &MergeReport, ui: &mut Ui) {
     ui.label(RichText::new(merge::facts(report)).strong());
+    ui.add(Label::new(RichText::new(merge::effort(report)).weak().small()).wrap());
     // What stays as it was is the least news.
     let (kept, changed): (Vec<_>, Vec<_>) = merge::groups(report).into_iter().partition(|group| group.is_kept);
     for group in changed.into_iter().chain(kept) {

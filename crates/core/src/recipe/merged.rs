@@ -156,8 +156,13 @@ impl Merged {
         Ok(stretch.hand_in())
     }
 
+    /// Whether the whole tensor must be looked at before any value can be given.
+    pub fn needs_whole(&self) -> bool {
+        self.settling.ready().is_none()
+    }
+
     /// The inputs, the base last.
-    fn all(&self) -> impl Iterator<Item = &Input> {
+    pub fn all(&self) -> impl Iterator<Item = &Input> {
         self.inputs.iter().chain(&self.base)
     }
 

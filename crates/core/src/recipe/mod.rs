@@ -25,6 +25,7 @@ mod settling;
 mod steps;
 mod tensor;
 mod view;
+mod workload;
 mod yaml;
 
 use std::fmt;
@@ -42,6 +43,7 @@ pub(crate) use open::view;
 pub use open::{LONGEST_RECIPE, RecipeText, open};
 pub use rename::renamed;
 pub use view::View;
+pub use workload::Workload;
 
 /// What makes a model out of others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,6 +10,7 @@ use super::compose::compose;
 use super::draft::{Draft, DraftTensor};
 use super::explain::{Finding, MergeReport, OutputFile, OutputTensor};
 use super::folder::{Folder, FolderShard, Made, index, lay_out};
+use super::workload::Workload;
 use super::{Recipe, RecipeError, Steps};
 use crate::anatomy::Anatomy;
 use crate::checkpoint::{Checkpoint, CheckpointFiles};
@@ -177,6 +178,7 @@ impl View {
             sources,
             out: None,
             files: self.shards.iter().map(file).collect(),
+            workload: Workload::of(&self.made),
             layers: self.layers,
             parameters: self.tensors.iter().map(|tensor| tensor.shape.iter().product::<u64>()).sum(),
             tensors: self.tensors.clone(),
