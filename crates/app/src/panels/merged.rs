@@ -32,7 +32,11 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
 }
 
 fn heading_ui(state: &mut State, ui: &mut Ui) {
-    ui.strong("Measured as it changes").on_hover_text("M is what the recipe makes; every number is after rounding");
+    let engine = state.previewing.ended.as_ref().map_or_else(String::new, |ended| {
+        format!(" The last answer came from {} after {}.", ended.compute.adapter, numbers::duration(ended.seconds))
+    });
+    let about = format!("M is what the recipe makes, as it would be stored: every number is after rounding.{engine}");
+    ui.strong("Measured as it changes").on_hover_text(about);
     let (mut seen, mut all) = (0_u64, 0_u64);
     for (_, row) in state.previewing.rows() {
         seen = seen.saturating_add(row.delta.numbers.elements);
@@ -51,10 +55,6 @@ fn heading_ui(state: &mut State, ui: &mut Ui) {
         ui.spinner();
     } else if !state.previewing.is_begun() && ui.button("Measure").on_hover_text("Weights are read for it").clicked() {
         state.measure_in_sight();
-    }
-    if let Some(ended) = &state.previewing.ended {
-        let engine = format!("{} · {}", ended.compute.adapter, numbers::duration(ended.seconds));
-        ui.weak(RichText::new(engine).small());
     }
 }
 

@@ -1,6 +1,6 @@
 //! A method that makes one model out of A and B, and sliders for what it can be told.
 
-use egui::{ComboBox, Slider, Ui};
+use egui::{ComboBox, Label, RichText, Slider, Ui};
 use stethoscope_core::merge::Method;
 
 use crate::mixing::Mix;
@@ -9,7 +9,7 @@ use crate::state::State;
 /// Paints them.
 pub fn ui(state: &mut State, ui: &mut Ui) {
     let mix = Mix::read(&state.composing.text);
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal(|ui| {
         ui.weak("Mix A and B");
         let words = mix.as_ref().map_or("by a method…", |mix| mix.method.name());
         let chosen = mix.as_ref().map(|mix| mix.method);
@@ -18,12 +18,16 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
             state.composing.set(Mix::of(method, seed).text());
         }
         match &mix {
-            Some(mix) => ui.weak(mix.method.about()).on_hover_text(mix.method.source()),
-            None if state.composing.text.contains("merge_method") => {
-                ui.weak("The text says more than sliders can; change it there")
+            Some(mix) => {
+                let about = format!("{} ({})", mix.method.about(), mix.method.source());
+                ui.add(Label::new(RichText::new(mix.method.about()).weak().small()).truncate()).on_hover_text(about);
             }
-            None => return,
-        };
+            None if state.composing.text.contains("merge_method") => {
+                let words = "The text says more than sliders can: change it there";
+                ui.add(Label::new(RichText::new(words).weak().small()).truncate()).on_hover_text(words);
+            }
+            None => {}
+        }
     });
     if let Some(mix) = mix {
         sliders_ui(state, mix, ui);
