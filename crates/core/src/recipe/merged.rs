@@ -13,9 +13,6 @@ use crate::merge::{Elementwise, MergeError, Merger, Piece, Reduction};
 use crate::model::Model;
 use crate::source::{Block, ReadError};
 
-/// Elements that are read together while a whole tensor is gone through.
-const READ: u64 = 1 << 18;
-
 /// Elements that are numbers at the same time: few enough that those of all inputs stay in a core's own cache.
 const CHUNK: u64 = 1 << 13;
 
@@ -141,17 +138,12 @@ impl Merged {
         models: &[Arc<Model>],
         mut stretch: Stretch<'_>,
     ) -> Result<Result<(), MergeError>, ReadError> {
-        let grain = stretch.grain();
-        let step = (READ / grain).max(1).saturating_mul(grain);
-        let Range { start, end } = stretch.elements;
-        let mut first = start;
-        while first < end {
-            let next = first.saturating_add(step).min(end);
-            let stored = self.read(models, first..next).await?;
+        for elements in stretch.to_look_at() {
+            let stored = self.read(models, elements).await?;
+            let grain = stretch.grain();
             if let Some(reduction) = stretch.reduction.as_mut() {
                 stored.chunks(self, grain, |piece, _| Reduction::add(&mut **reduction, piece));
             }
-            first = next;
         }
         Ok(stretch.hand_in())
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Poll, Waker};
 
-use crate::merge::{MergeError, Merger, Reduction};
+use crate::merge::{Look, MergeError, Merger, Reduction};
 
 /// A tensor is gone through in at most so many stretches at once. What is gathered of each is added up in their order, so
 /// that the sums do not depend on who gathered them.
@@ -13,6 +13,13 @@ const MOST_STRETCHES: u64 = 16;
 
 /// A shorter stretch is not worth an accumulator of its own.
 const LEAST_ELEMENTS: u64 = 1 << 18;
+
+/// Elements that are read together.
+const READ: u64 = 1 << 18;
+
+/// Elements that are read together where a sample will do, and how many times in a stretch.
+const SAMPLE: u64 = 1 << 12;
+const SAMPLES: u64 = 16;
 
 /// A merger, and how far it has come in looking at its tensor.
 pub(super) struct Settling {
@@ -160,6 +167,25 @@ impl Stretch<'_> {
     /// The grain of the merger, which pieces of the stretch have too.
     pub const fn grain(&self) -> u64 {
         self.settling.grain
+    }
+
+    /// What of the stretch is to be gone through, in runs to be read together.
+    pub fn to_look_at(&self) -> impl Iterator<Item = Range<u64>> + use<> {
+        let Range { start, end } = self.elements;
+        let grain = self.settling.grain;
+        let whole = |elements: u64| elements.div_ceil(grain).max(1).saturating_mul(grain);
+        let look = self.reduction.as_ref().map_or(Look::Nothing, |reduction| reduction.look());
+        let (wanted, run, apart) = match look {
+            Look::Nothing => (start..start, whole(READ), whole(READ)),
+            Look::Whole => (start..end, whole(READ), whole(READ)),
+            Look::Sample => (start..end, whole(SAMPLE), whole((end - start) / SAMPLES).max(whole(SAMPLE))),
+            Look::Range(range) => {
+                let first = range.start.max(start) / grain * grain;
+                (first..range.end.min(end).max(first), whole(READ), whole(READ))
+            }
+        };
+        let starts = (0..).map(move |number: u64| wanted.start.saturating_add(number.saturating_mul(apart)));
+        starts.take_while(move |first| *first < wanted.end).map(move |first| first..first.saturating_add(run).min(end))
     }
 
     /// Hands in what was gathered. The last one of a pass settles the merger.
