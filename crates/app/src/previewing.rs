@@ -1,7 +1,7 @@
 //! What the recipe makes, measured while it changes: the tensors in sight, against A and against B.
 //!
-//! One request is under way at a time, for what was wanted last when it began. What is wanted now waits for its end, or for
-//! [`PATIENCE`]; whatever lay between is never asked. Rows stay until newer ones of the same tensors come, and say whether they
+//! One request is under way at a time, for what was wanted last when it began. What is wanted now waits for its end, or a third
+//! of a second; whatever lay between is never asked. Rows stay until newer ones of the same tensors come, and say whether they
 //! are of what is wanted now.
 
 use stethoscope_core::preview::{Preview, PreviewRequest, PreviewRow};
