@@ -62,7 +62,10 @@ impl View {
         let stored = |input: &Input| {
             let model = &made.models[input.model];
             match &model.checkpoint.tensors[input.tensor].storage {
-                Storage::Plain { dtype, at } if *dtype == work => Some((model.clone(), at.clone())),
+                // Rows in another order are the CPU's.
+                Storage::Plain { dtype, at } if *dtype == work && input.rows.is_none() => {
+                    Some((model.clone(), at.clone()))
+                }
                 _ => None,
             }
         };

@@ -43,10 +43,12 @@ impl Workload {
                 let needed = match &layer.origin {
                     Origin::Stored { .. } => layer.region.elements().saturating_mul(tensor.dtype.bytes()),
                     Origin::Values { model, tensor } => stored(*model, *tensor),
+                    // Of what is made of two models: the same elements of both.
+                    Origin::Made(_) => layer.region.elements().saturating_mul(2 * tensor.dtype.bytes()),
                     Origin::Zero | Origin::Random { .. } => 0,
                     Origin::Merged(merged) => {
                         let all: Vec<u64> =
-                            merged.all().map(|Input { model, tensor }| stored(*model, *tensor)).collect();
+                            merged.all().map(|Input { model, tensor, .. }| stored(*model, *tensor)).collect();
                         inputs = inputs.max(all.len() as u64);
                         all.iter().sum::<u64>().saturating_mul(if merged.needs_whole() { 2 } else { 1 })
                     }
