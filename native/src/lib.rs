@@ -3,6 +3,7 @@
 pub mod command_line;
 pub mod engine;
 pub mod files;
+mod merging;
 pub mod platform;
 pub mod remote;
 mod spectra;

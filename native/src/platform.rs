@@ -16,6 +16,7 @@ use stethoscope_core::compute::{Compute, Preference};
 use stethoscope_core::delta::DeltaError;
 use stethoscope_core::folder::SideFiles;
 use stethoscope_core::kernels::InstructionSet;
+use stethoscope_core::merge::MergeCompute;
 use stethoscope_core::model::Model;
 use stethoscope_core::plugin::{ExtractReport, Extraction, Form};
 use stethoscope_core::recipe::{Folder, LONGEST_RECIPE, RecipeText, View};
@@ -29,6 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::engine;
 use crate::files::{OpenError, OpenOptions, open_reference};
+use crate::merging;
 use crate::remote::is_elsewhere;
 use crate::spectra;
 use crate::writer::{self, WriteError};
@@ -259,6 +261,10 @@ impl Place for Platform {
         })
         .await?;
         Ok(report)
+    }
+
+    async fn merging(&self) -> Option<Box<dyn MergeCompute>> {
+        merging::choose(self.compute).await
     }
 
     async fn engine(&self) -> Result<Box<dyn Compute>, JobError> {

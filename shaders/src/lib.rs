@@ -138,6 +138,48 @@ pub mod rows_and_columns {
     }
 }
 
+/// Stored elements as numbers.
+pub mod decode {
+    use bytemuck::{Pod, Zeroable};
+
+    /// `decode.wgsl`.
+    pub const SOURCE: &str = include_str!("../decode.wgsl");
+
+    /// Elements that one workgroup takes.
+    pub const THREADS: u32 = 256;
+
+    /// What is decoded.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+    pub struct Job {
+        /// How many elements.
+        pub elements: u32,
+        /// Where the first number goes.
+        pub first: u32,
+    }
+}
+
+/// Numbers as they are stored.
+pub mod encode {
+    use bytemuck::{Pod, Zeroable};
+
+    /// `encode.wgsl`.
+    pub const SOURCE: &str = include_str!("../encode.wgsl");
+
+    /// Words that one workgroup writes.
+    pub const THREADS: u32 = 256;
+
+    /// What is encoded.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+    pub struct Job {
+        /// How many elements.
+        pub elements: u32,
+        /// The word that the first goes to.
+        pub first_word: u32,
+    }
+}
+
 /// Sums of vectors times factors.
 pub mod blend {
     use bytemuck::{Pod, Zeroable};

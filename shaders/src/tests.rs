@@ -7,7 +7,7 @@ use std::path::Path;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 use naga::{Module, TypeInner};
 
-use crate::{Format, blend, dare, delta, nearswap, rows_and_columns};
+use crate::{Format, blend, dare, decode, delta, encode, nearswap, rows_and_columns};
 
 fn module(source: &str) -> Module {
     naga::front::wgsl::parse_str(source).unwrap_or_else(|error| panic!("{}", error.emit_to_string(source)))
@@ -81,6 +81,8 @@ fn structures_lie_in_memory_as_the_shaders_read_them() {
         }
     );
     assert_same_layout!(rows_and_columns, Matrix { start_a, start_b, rows, columns });
+    assert_same_layout!(decode, Job { elements, first });
+    assert_same_layout!(encode, Job { elements, first_word });
     assert_same_layout!(blend, Job { elements, vectors, deltas });
     assert_same_layout!(nearswap, Job { elements, t });
     assert_same_layout!(dare, Job { first_low, first_high, key_low, key_high, elements, models });
@@ -109,15 +111,24 @@ fn constants_are_those_of_the_shaders() {
     assert_eq!(constant(delta::SOURCE, "UNDEFINED"), delta::UNDEFINED as u32);
     assert_eq!(constant(rows_and_columns::SOURCE, "TILE_ROWS"), rows_and_columns::TILE_ROWS);
     assert_eq!(constant(rows_and_columns::SOURCE, "TILE_COLUMNS"), rows_and_columns::TILE_COLUMNS);
-    for (source, threads) in
-        [(blend::SOURCE, blend::THREADS), (nearswap::SOURCE, nearswap::THREADS), (dare::SOURCE, dare::THREADS)]
-    {
+    for (source, threads) in [
+        (blend::SOURCE, blend::THREADS),
+        (nearswap::SOURCE, nearswap::THREADS),
+        (dare::SOURCE, dare::THREADS),
+        (decode::SOURCE, decode::THREADS),
+        (encode::SOURCE, encode::THREADS),
+    ] {
         assert_eq!(constant(source, "THREADS"), threads);
     }
     let names = ["BF16", "F16", "F32", "F8_E4M3", "F8_E5M2"];
     for (name, format) in names.into_iter().zip(Format::ALL) {
         for source in [delta::SOURCE, rows_and_columns::SOURCE] {
             assert_eq!(constant(source, name), format.number());
+        }
+        if format.bytes() > 1 {
+            for source in [decode::SOURCE, encode::SOURCE] {
+                assert_eq!(constant(source, name), format.number());
+            }
         }
     }
 }

@@ -64,7 +64,8 @@ pub async fn outlook() -> String {
     }
 }
 
-fn has_webgpu() -> bool {
+/// Whether there is any.
+pub(crate) fn has_webgpu() -> bool {
     !webgpu().is_undefined()
 }
 

@@ -130,9 +130,9 @@ impl Stethoscope {
                     | Event::Outline(_)
                     | Event::Closeup(_)
                     | Event::Merge(_)
-                    | Event::Extract(_) => {
-                        return Ok(());
-                    }
+                    | Event::Extract(_)
+                    | Event::PreviewRow(_)
+                    | Event::Preview(_) => return Ok(()),
                 };
                 // What a listener throws is its own affair.
                 let _ = tell.call2(&JsValue::NULL, &progress.fraction(done).into(), &progress.line(done).into());

@@ -16,6 +16,7 @@ pub mod dropped;
 pub mod engine;
 pub mod entry;
 pub mod http;
+mod merging;
 pub mod platform;
 pub mod progress;
 pub mod turn;

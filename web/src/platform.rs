@@ -8,6 +8,7 @@ use std::sync::Arc;
 use js_sys::Date;
 use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
 use stethoscope_core::compute::{Compute, Preference};
+use stethoscope_core::merge::MergeCompute;
 use stethoscope_core::model::Model;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{self, Cancelled, Event, Request, WorkError, answer};
@@ -19,6 +20,7 @@ use url::Url;
 use crate::dropped::{DropError, Dropped};
 use crate::engine::{EngineError, choose};
 use crate::http::FetchHttp;
+use crate::merging;
 
 /// How a request names what was dropped on one of two sides, whatever is there: this, and the side.
 pub const DROPPED: &str = "dropped:";
@@ -154,6 +156,10 @@ impl work::Place for Run<'_> {
 
     async fn open(&self, reference: &str, side_files: SideFiles) -> Result<Model, JobError> {
         self.platform.open(reference, side_files).await
+    }
+
+    async fn merging(&self) -> Option<Box<dyn MergeCompute>> {
+        merging::choose(self.preference).await
     }
 
     async fn engine(&self) -> Result<Box<dyn Compute>, JobError> {

@@ -1,6 +1,8 @@
 //! A model made out of A and B, while it is being composed: the recipe as text, what it would make, and writing that.
 
-use stethoscope_core::recipe::{Align, Control, How, MergeReport, Recipe, SHARD_BYTES, Step, Steps};
+use stethoscope_core::recipe::{
+    Align, Control, How, MergeReport, Recipe, RecipeText, SHARD_BYTES, Step, Steps, renamed,
+};
 use stethoscope_core::selection::Selection;
 use stethoscope_core::work::{Event, MergeRequest, Request};
 
@@ -17,7 +19,7 @@ const KEPT: usize = 200;
 
 /// A recipe that is being composed.
 pub struct Composing {
-    /// The recipe on one line, in which A and B are what the slots hold.
+    /// The recipe, on one line or of YAML, in which A and B are what the slots hold.
     pub text: String,
     /// The text before it was last changed otherwise than by typing.
     settled: String,
@@ -25,6 +27,8 @@ pub struct Composing {
     later: Vec<String>,
     /// Which numbers are drawn where something is drawn anew.
     pub seed: u64,
+    /// Whether a slider is held that changes the text.
+    pub is_sliding: bool,
     /// What is asked, or why nothing can be.
     asked: Option<Result<String, String>>,
     /// What it would make.
@@ -71,6 +75,7 @@ impl Default for Composing {
             earlier: Vec::new(),
             later: Vec::new(),
             seed: 0,
+            is_sliding: false,
             asked: None,
             preview: Preview::Nothing,
             writing: None,
@@ -138,6 +143,11 @@ impl Composing {
         self.settle();
     }
 
+    /// Changes the text while a slider is held: only where it comes to rest can be undone.
+    pub fn slide(&mut self, text: String) {
+        self.text = text;
+    }
+
     /// Keeps the text as it was before it was changed, to be gone back to.
     pub fn settle(&mut self) {
         if self.text != self.settled {
@@ -182,7 +192,8 @@ impl Composing {
 
     /// The text as a recipe, of A and B.
     fn recipe(&self) -> Result<Recipe, String> {
-        Recipe::parse_inline(&self.text).map_err(|error| error.to_string())
+        let text = RecipeText::of_line(&self.text).unwrap_or(RecipeText::Inline);
+        text.parse(&self.text).map_err(|error| error.to_string())
     }
 
     /// The recipe with the checkpoints' own names, as `name` gives them.
@@ -190,7 +201,7 @@ impl Composing {
     /// # Errors
     /// If the text is no recipe, or a checkpoint is missing; why, for a person.
     pub fn named(&self, name: impl Fn(&str) -> Result<String, String>) -> Result<String, String> {
-        let Recipe::Steps(Steps { base, steps }) = self.recipe()? else { return Ok(self.text.clone()) };
+        let Recipe::Steps(Steps { base, steps }) = self.recipe()? else { return renamed(&self.text, name) };
         let step = |step| match step {
             Step::Take { from, select, control, align, seed } => {
                 Ok(Step::Take { from: name(&from)?, select, control, align, seed })

@@ -4,6 +4,7 @@ use serde::Serialize;
 use stethoscope_core::anatomy::Part;
 use stethoscope_core::closeup::{Closeup, CloseupRequest};
 use stethoscope_core::outline::Selectable;
+use stethoscope_core::preview::PreviewRequest;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition, TensorDelta};
 use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
 use stethoscope_core::work::DeltaRequest;
@@ -16,6 +17,7 @@ use crate::measurement::Measurement;
 use crate::notices::{Gravity, Notices};
 use crate::pictures::Pictures;
 use crate::platform::{Answer, Opening, Platform, Side};
+use crate::previewing::{Previewing, in_sight};
 use crate::remembered::Remembered;
 use crate::rows::Module;
 use crate::saving::{self, Format};
@@ -47,6 +49,8 @@ pub struct State {
     pub selecting: Selecting,
     /// A model made out of A and B.
     pub composing: Composing,
+    /// What it makes, measured while it changes.
+    pub previewing: Previewing,
     /// How the table is sorted and filtered.
     pub table: Table,
     /// What went wrong, or is worth knowing.
@@ -81,6 +85,7 @@ impl State {
             looking: Looking::default(),
             selecting: Selecting::default(),
             composing: Composing::default(),
+            previewing: Previewing::default(),
             table: Table::default(),
             notices: Notices::default(),
             shows_notices: false,
@@ -299,7 +304,8 @@ impl State {
         !Side::BOTH.into_iter().any(is_remote)
     }
 
-    /// Works out what the recipe would make: at once where its models are at hand, else when the person asks for it.
+    /// Works out what the recipe would make, and measures it: at once where its models are at hand, else when the person asks
+    /// for it.
     fn update_recipe(&mut self) {
         let asked = self.composing.named(|letter| {
             let side = Side::BOTH.into_iter().find(|side| side.to_string() == letter);
@@ -307,11 +313,51 @@ impl State {
             let open = self.slot(side).opened().map(|opened| opened.inspection.reference.clone());
             open.ok_or_else(|| format!("open {side}, {}, first", side.meaning()))
         });
-        self.composing.turn_to(asked);
+        let recipe = asked.clone().ok();
+        // While a slider is held only numbers change, and no tensor comes from elsewhere.
+        if !self.composing.is_sliding {
+            self.composing.turn_to(asked);
+        }
         if self.is_at_hand() {
             self.look_at_recipe();
         }
         self.composing.drain(&mut self.notices);
+        self.turn_preview_to(recipe);
+        if self.is_at_hand() {
+            self.measure_in_sight();
+        }
+        self.previewing.drain();
+    }
+
+    /// Wants what a recipe makes measured, of the tensors that are looked at.
+    fn turn_preview_to(&mut self, recipe: Option<String>) {
+        let tensors = match &self.composing.preview {
+            Preview::Shown(report) => in_sight(report, &self.chosen),
+            // Until it is known what the new recipe makes, the tensors are those of the one before.
+            Preview::Nothing | Preview::Running { .. } => return,
+            Preview::Failed(_) => Vec::new(),
+        };
+        let names = |side: Side| Some(self.slot(side).opened()?.inspection.reference.clone());
+        let against: Vec<String> = self.previewed_against().into_iter().filter_map(names).collect();
+        let request = recipe.filter(|_| !tensors.is_empty()).map(|recipe| PreviewRequest {
+            recipe,
+            against,
+            tensors,
+            most_elements: None,
+            relative: self.definition,
+            norms_only: true,
+        });
+        self.previewing.turn_to(request);
+    }
+
+    /// The sides that what the recipe makes is measured against, while it changes.
+    pub fn previewed_against(&self) -> Vec<Side> {
+        Side::BOTH.into_iter().filter(|side| self.slot(*side).opened().is_some()).collect()
+    }
+
+    /// Begins to measure the tensors that are looked at, if that was not begun yet.
+    pub fn measure_in_sight(&mut self) {
+        self.previewing.start(self.platform.as_mut());
     }
 
     /// Begins to work out what the recipe would make, if that was not begun yet.
@@ -419,6 +465,8 @@ impl State {
         is_opening
             || self.looking.is_running()
             || self.composing.is_running()
+            || self.previewing.is_running()
+            || (self.previewing.is_possible() && !self.previewing.is_begun() && self.is_at_hand())
             || self.pictures.is_awaiting()
             || (self.measurement.is_running() && !self.measurement.is_paused)
             || self.platform.is_awaiting()

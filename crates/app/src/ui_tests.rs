@@ -16,6 +16,7 @@ use crate::platform::{Opening, Side};
 use crate::specimens::{Seen, Specimen};
 use crate::table::Column;
 use stethoscope_core::anatomy::{Part, Role};
+use stethoscope_core::merge::Method;
 use stethoscope_core::report::DeltaReport;
 use stethoscope_core::work::Request;
 
@@ -570,6 +571,88 @@ fn what_is_selected_is_taken_or_broken_and_the_result_is_measured() {
     };
     assert!(changed("o_proj", 0) && changed("k_proj", 3));
     assert!(!changed("k_proj", 5) && !changed("q_proj", 3));
+}
+
+/// The mean of ‖M−side‖ / ‖side‖ over the tensors in sight, of what is asked now.
+fn measured_against(window: &mut Window, against: usize) -> f64 {
+    let rows = window.app().state.previewing.rows().filter(|(_, row)| row.against == against);
+    let values: Vec<f64> = rows
+        .map(|(is_current, row)| {
+            assert!(is_current);
+            row.delta.numbers.l2_relative.expect("a number")
+        })
+        .collect();
+    assert!(!values.is_empty());
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+#[test]
+fn a_slider_mixes_a_and_b_and_what_comes_out_is_measured_against_both() {
+    let mut window = Window::plain().with_demo();
+    window.click("Recipe");
+    window.click("Method");
+    window.click("slerp");
+    let (near_a, near_b) = (measured_against(&mut window, 0), measured_against(&mut window, 1));
+    window.harness.get_by_role_and_label(egui::accesskit::Role::Slider, "t").focus();
+    window.harness.run();
+    for _ in 0..20 {
+        window.harness.key_press(Key::ArrowRight);
+        window.harness.run();
+    }
+    let text = window.app().state.composing.text.clone();
+    let t: f64 = text.split("t: ").last().unwrap().trim().parse().unwrap();
+    assert!(t > 0.5, "{text}");
+    assert!(measured_against(&mut window, 0) > near_a && measured_against(&mut window, 1) < near_b);
+    let label = "What is made against A: ";
+    assert!(window.harness.query_by_label_contains(label).is_some());
+    let summary = window.app().state.summary();
+    assert!(summary.makes.iter().any(|made| made.contains("merged")), "{:?}", summary.makes);
+    window.click("Undo");
+    assert_ne!(window.app().state.composing.text, text);
+}
+
+#[test]
+fn a_recipe_of_yaml_is_typed_measured_and_undone() {
+    let mut window = Window::plain().with_demo();
+    window.click("Recipe");
+    window.click("M1");
+    assert!(measured_against(&mut window, 1) < 1e-9, "all that is taken is B's");
+    window.app().state.composing.set("base: A\nsteps:\n  - destroy: {how: zero, select: o_proj}\n".to_owned());
+    window.harness.run();
+    assert_eq!(window.app().state.summary().makes, ["kept of demo:base", "set to 0"]);
+    assert!((measured_against(&mut window, 0) - 1.0).abs() < 1e-6);
+    window.click("Undo");
+    assert_eq!(window.app().state.composing.text, "A; take o_proj from B");
+}
+
+#[test]
+fn what_is_far_away_is_measured_when_the_person_asks() {
+    let window = Window::plain();
+    window.seen.borrow_mut().is_remote = true;
+    let mut window = window.with_demo();
+    window.click("Recipe");
+    window.click("M1");
+    window.click("Preview");
+    assert!(window.app().state.previewing.rows().next().is_none());
+    window.click("Measure");
+    assert!(window.app().state.previewing.rows().next().is_some());
+}
+
+#[test]
+fn a_mix_can_be_looked_at() {
+    for (name, theme, size) in [
+        ("mix-light", Theme::Light, vec2(1280.0, 800.0)),
+        ("mix-dark", Theme::Dark, vec2(1280.0, 800.0)),
+        ("mix-small", Theme::Light, vec2(640.0, 420.0)),
+    ] {
+        picture(name, size, theme, |window| {
+            window.app().state.open_demo();
+            window.harness.run();
+            window.click("Recipe");
+            window.app().state.composing.set(crate::mixing::Mix::of(Method::DareLinear, 0).text());
+            window.harness.run();
+        });
+    }
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::kernels::{Detail, InstructionSet, Kernel};
 use crate::model::Model;
 use crate::pairing::{Pairing, PairingError};
 use crate::plan::{ReadPlan, Step};
-use crate::report::{DeltaReport, Envelope, TensorDelta};
+use crate::report::{DeltaReport, Envelope, RelativeDefinition, TensorDelta};
 use crate::selection::{Selection, SelectionError};
 use crate::settings;
 use crate::source::ReadError;
@@ -63,7 +63,7 @@ pub async fn delta(
     let mut warnings = notes(a, b, &pairing);
     let bytes_read = plan.bytes();
     let measurement = Arc::new(Measurement { pairs: pairing.pairs, steps: plan.steps, detail });
-    let mut rows = RowBuilder::new(measurement.clone(), request);
+    let mut rows = RowBuilder::new(measurement.clone(), request.relative);
     measure(a, b, &measurement, compute, &mut rows, observe).await?;
 
     let settings = settings::compare(&a.checkpoint.side_files, &b.checkpoint.side_files);
@@ -97,7 +97,7 @@ fn notes(a: &Model, b: &Model, pairing: &Pairing) -> Vec<String> {
 
 /// Reads every step and has it computed, several at a time; outcomes are added up in the order of the plan, so that the
 /// result does not depend on which came first.
-async fn measure(
+pub(crate) async fn measure(
     a: &Model,
     b: &Model,
     measurement: &Arc<Measurement>,
@@ -180,9 +180,9 @@ struct FinishedRow {
 }
 
 /// Adds outcomes up into rows.
-struct RowBuilder {
+pub(crate) struct RowBuilder {
     measurement: Arc<Measurement>,
-    request: DeltaRequest,
+    relative: RelativeDefinition,
     kernel: Kernel,
     scratch: bimodality::Scratch,
     /// The step whose outcome is to be added next.
@@ -193,11 +193,12 @@ struct RowBuilder {
 }
 
 impl RowBuilder {
-    fn new(measurement: Arc<Measurement>, request: &DeltaRequest) -> Self {
+    /// Nothing added yet.
+    pub(crate) fn new(measurement: Arc<Measurement>, relative: RelativeDefinition) -> Self {
         let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
         Self {
             measurement,
-            request: request.clone(),
+            relative,
             kernel: Kernel::new(set, Detail::Everything),
             scratch: bimodality::Scratch::default(),
             next_step: 0,
@@ -207,7 +208,7 @@ impl RowBuilder {
     }
 
     /// Adds the next step's outcome; returns the rows that are complete with it.
-    fn add(&mut self, outcome: Outcome) -> Vec<TensorDelta> {
+    pub(crate) fn add(&mut self, outcome: Outcome) -> Vec<TensorDelta> {
         if self.parts.is_empty() {
             self.parts = outcome.parts;
         } else {
@@ -231,7 +232,7 @@ impl RowBuilder {
         let mut rows = Vec::new();
         for (part, PartOutcome { sums, anchors }) in pair.parts.iter().zip(std::mem::take(&mut self.parts)) {
             let bimodality = bimodality::judge(&sums, &anchors, rounding, &mut self.kernel, &mut self.scratch);
-            let tensor = rows::tensor(pair, part, &sums, bimodality, self.request.relative);
+            let tensor = rows::tensor(pair, part, &sums, bimodality, self.relative);
             rows.push(tensor.clone());
             self.finished.push(FinishedRow { tensor, sums });
         }

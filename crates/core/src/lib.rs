@@ -38,6 +38,7 @@ pub mod outline;
 pub mod pairing;
 pub mod plan;
 pub mod plugin;
+pub mod preview;
 pub mod quoted;
 pub mod random;
 pub mod recipe;

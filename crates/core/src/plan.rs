@@ -39,7 +39,12 @@ impl Step {
 impl ReadPlan {
     /// Cuts every pair into steps; stretches of a tensor with nothing selected in them are not read.
     pub fn new(pairing: &Pairing) -> Self {
-        Self { steps: pairing.pairs.iter().enumerate().flat_map(|(index, pair)| steps(index, pair)).collect() }
+        Self { steps: pairing.pairs.iter().enumerate().flat_map(|(index, pair)| steps(index, pair, None)).collect() }
+    }
+
+    /// The first rows of every pair alone: as many as have `most` elements, and one at least. A row is a run of the last axis.
+    pub fn of_first_rows(pairs: &[Pair], most: u64) -> Self {
+        Self { steps: pairs.iter().enumerate().flat_map(|(index, pair)| steps(index, pair, Some(most))).collect() }
     }
 
     /// Bytes read in all.
@@ -48,8 +53,9 @@ impl ReadPlan {
     }
 }
 
-fn steps(index: usize, pair: &Pair) -> Vec<Step> {
-    let elements = pair.a.elements();
+fn steps(index: usize, pair: &Pair, most: Option<u64>) -> Vec<Step> {
+    let row = pair.a.shape.last().copied().unwrap_or(1).max(1);
+    let elements = most.map_or(u64::MAX, |most| (most / row).max(1).saturating_mul(row)).min(pair.a.elements());
     let granule = common_multiple(pair.a.storage.granule(&pair.a.shape), pair.b.storage.granule(&pair.b.shape));
     let length = (STEP_ELEMENTS / granule).max(1) * granule;
     if elements == 0 {
@@ -61,7 +67,7 @@ fn steps(index: usize, pair: &Pair) -> Vec<Step> {
         .filter_map(|range| selected_span(pair, range))
         .map(|range| {
             let start = range.start / granule * granule;
-            step(index, pair, start..(range.end.div_ceil(granule) * granule).min(elements))
+            step(index, pair, start..(range.end.div_ceil(granule) * granule).min(pair.a.elements()))
         })
         .collect()
 }
@@ -127,6 +133,17 @@ mod tests {
         }
         assert_eq!(next, 3000 * 1001);
         assert_eq!(plan.bytes(), 6 * next);
+    }
+
+    #[test]
+    fn of_the_first_rows_whole_ones_are_read_and_one_at_least() {
+        let shape = [3000, 1001];
+        let pairs = pairing(tensor(&shape, Dtype::BF16, 0), tensor(&shape, Dtype::BF16, 0), vec![vec![]]).pairs;
+        for (most, rows) in [(1, 1), (2002, 2), (3002, 2), (2_000_000, 1998), (u64::MAX, 3000)] {
+            let plan = ReadPlan::of_first_rows(&pairs, most);
+            assert_eq!(plan.steps.last().map(|step| step.elements.end), Some(rows * 1001));
+            assert_eq!(plan.bytes(), 2 * 2 * rows * 1001);
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::closeup::{Closeup, CloseupRequest};
 use crate::inspection::Inspection;
 use crate::outline::Outline;
 use crate::plugin::{ExtractReport, Form};
+use crate::preview::{Preview, PreviewRequest, PreviewRow};
 use crate::recipe::{MergeReport, SHARD_BYTES};
 use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
 
@@ -27,6 +28,9 @@ pub enum Request {
     Merge(MergeRequest),
     /// Take some modules out of a model, as a file of their own; answered by [`Event::Extract`].
     Extract(ExtractRequest),
+    /// How some tensors of what a recipe makes differ from those of other checkpoints; answered by [`Event::PreviewRow`] for
+    /// each, then [`Event::Preview`].
+    Preview(PreviewRequest),
 }
 
 /// How B differs from A.
@@ -173,6 +177,10 @@ pub enum Event {
     Merge(Box<MergeReport>),
     /// The end of [`Request::Extract`].
     Extract(Box<ExtractReport>),
+    /// A tensor of a preview, against one checkpoint.
+    PreviewRow(Box<PreviewRow>),
+    /// The end of [`Request::Preview`].
+    Preview(Box<Preview>),
 }
 
 /// Nobody listens any more: the job stops.

@@ -13,6 +13,7 @@
 //! 2. [`GpuCompute`] computes on it; [`AutoCompute`] finds out whether that is faster than the CPU, and never asks a
 //!    software adapter.
 //! 3. [`RowsAndColumns`] looks at one matrix: the change of each row and column.
+//! 4. [`GpuMerging`] merges models, and measures what comes out without bringing it back.
 
 mod adapters;
 mod auto;
@@ -22,6 +23,7 @@ mod conformance;
 mod device;
 mod hybrid;
 mod jobs;
+mod merging;
 mod pipelines;
 mod results;
 mod rows_and_columns;
@@ -34,6 +36,7 @@ pub use auto::{AutoCompute, Opening};
 pub use compute::GpuCompute;
 pub use conformance::check_rows_and_columns;
 pub use device::{Gpu, GpuError};
+pub use merging::{GpuMerging, Lent};
 pub use rows_and_columns::RowsAndColumns;
 #[cfg(target_arch = "wasm32")]
 pub use target::JsBytes;

@@ -24,6 +24,13 @@ impl SlotResults {
         (outcomes, again)
     }
 
+    /// The outcome of every task, in the order in which they were added; none where f32 was not enough.
+    pub fn into_each(mut self) -> Vec<Option<Outcome>> {
+        let tasks = std::mem::take(&mut self.tasks);
+        let outcome = |queued: &SlotTask| Some(Outcome { step: queued.task.step, parts: self.parts(queued)? });
+        tasks.iter().map(outcome).collect()
+    }
+
     /// The outcome of every part; none if f32 was not enough for one.
     fn parts(&self, queued: &SlotTask) -> Option<Vec<PartOutcome>> {
         let variant = queued.plan.variant;

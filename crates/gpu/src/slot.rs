@@ -139,18 +139,23 @@ impl Slot {
 
     /// Whether there would be room for a task if the slot were empty.
     pub fn could_hold(&self, task: &Task, plan: &TaskPlan) -> bool {
-        self.fits(&Filled::default(), task, plan)
+        self.fits(&Filled::default(), padded(&task.a), padded(&task.b), plan)
     }
 
     /// Whether there is room for a task.
     pub fn has_room(&self, task: &Task, plan: &TaskPlan) -> bool {
-        self.fits(&self.filled, task, plan)
+        self.fits(&self.filled, padded(&task.a), padded(&task.b), plan)
     }
 
-    fn fits(&self, filled: &Filled, task: &Task, plan: &TaskPlan) -> bool {
-        let fits = |filled: u64, blocks: &[Block]| filled + padded(blocks) <= self.side_bytes;
-        fits(filled.bytes_a, &task.a)
-            && fits(filled.bytes_b, &task.b)
+    /// Whether there is room for a task whose B, of so many bytes, is made on the device; in an empty slot if `is_empty`.
+    pub fn has_room_for_made(&self, task: &Task, plan: &TaskPlan, bytes_b: u64, is_empty: bool) -> bool {
+        let filled = if is_empty { &Filled::default() } else { &self.filled };
+        self.fits(filled, padded(&task.a), bytes_b, plan)
+    }
+
+    fn fits(&self, filled: &Filled, bytes_a: u64, bytes_b: u64, plan: &TaskPlan) -> bool {
+        filled.bytes_a + bytes_a <= self.side_bytes
+            && filled.bytes_b + bytes_b <= self.side_bytes
             && filled.jobs.len() + plan.jobs() <= JOBS
             && filled.workgroups_in_all + plan.workgroups() <= most_workgroups(self.side_bytes)
             && filled.anchors as usize + plan.anchors() <= ANCHORS
@@ -158,12 +163,25 @@ impl Slot {
 
     /// Sends a task's bytes to the device. There must be room.
     pub fn add(&mut self, gpu: &Gpu, task: Task, plan: TaskPlan) {
+        write(gpu, &self.buffers.b, self.filled.bytes_b, &task.b[0]);
+        let bytes_b = padded(&task.b);
+        self.place(gpu, task, plan, bytes_b);
+    }
+
+    /// Sends A's bytes of a task whose B, of so many bytes in whole words, is made on the device; says where B's are to be put
+    /// before the slot is launched. There must be room.
+    pub fn add_made(&mut self, gpu: &Gpu, task: Task, plan: TaskPlan, bytes_b: u64) -> (&wgpu::Buffer, u64) {
+        let start_b = self.filled.bytes_b;
+        self.place(gpu, task, plan, bytes_b);
+        (&self.buffers.b, start_b)
+    }
+
+    fn place(&mut self, gpu: &Gpu, task: Task, plan: TaskPlan, bytes_b: u64) {
         let filled = &mut self.filled;
         let (start_a, start_b) = (filled.bytes_a, filled.bytes_b);
         write(gpu, &self.buffers.a, start_a, &task.a[0]);
-        write(gpu, &self.buffers.b, start_b, &task.b[0]);
         filled.bytes_a += padded(&task.a);
-        filled.bytes_b += padded(&task.b);
+        filled.bytes_b += bytes_b;
         let (first_job, variant) = (filled.jobs.len(), plan.variant);
         let workgroups = filled.workgroups.entry(variant).or_default();
         let first_workgroup = workgroups.len();

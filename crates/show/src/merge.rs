@@ -57,11 +57,23 @@ pub fn facts(report: &MergeReport) -> String {
     )
 }
 
+/// What it takes to write the result, and how little is known of that.
+pub fn effort(report: &MergeReport) -> String {
+    let work = &report.workload;
+    format!(
+        "To write it, {} are read and {} written: {} or more where a disk does 1 GB/s (an estimate), in about {} of memory a thread.",
+        bytes(work.bytes_read),
+        bytes(work.bytes_written),
+        duration(work.seconds),
+        bytes(work.memory_per_thread)
+    )
+}
+
 fn ending(report: &MergeReport) -> String {
     let seed =
         report.envelope.seed.map_or_else(String::new, |seed| format!(" Random numbers are those of seed {seed}."));
     match &report.out {
-        None => format!("Nothing was written.{seed} ({})", report.envelope.tool),
+        None => format!("Nothing was written.{seed} {} ({})", effort(report), report.envelope.tool),
         Some(out) => {
             let time = duration(report.envelope.seconds);
             format!("Written to {} in {time}.{seed} ({})", printable(out), report.envelope.tool)

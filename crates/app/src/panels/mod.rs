@@ -5,6 +5,8 @@ pub mod dialogs;
 mod distribution;
 mod heat_map;
 mod lines;
+mod merged;
+mod mixing;
 mod modules;
 pub mod notices;
 mod recipe;

@@ -20,23 +20,54 @@ const DESTROYED: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "up_proj",
 /// The share of the layers that the paper leaves whole before and after those that it destroys.
 const WHOLE: (f64, f64) = (5.0 / 64.0, 34.0 / 64.0);
 
+/// Panels narrower than this, in points, have what comes out below the text, not beside it.
+const BESIDE: f32 = 500.0;
+
+/// The most points that the text takes where everything lies below it.
+const TEXT: f32 = 84.0;
+
 /// Paints it.
 pub fn ui(state: &mut State, ui: &mut Ui) {
-    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-        recipe_ui(state, ui);
-        ui.add_space(2.0);
-        let select = state.selecting.to_measure().unwrap_or("nothing");
-        let words = RichText::new(format!("With what is selected: {}", text::printable(select))).weak().small();
-        ui.add(Label::new(words).truncate()).on_hover_text("The Selection panel names it");
-        ui.horizontal_wrapped(|ui| steps_ui(state, ui));
-        ui.horizontal_wrapped(|ui| manner_ui(state, ui));
-        ui.horizontal_wrapped(|ui| paper_ui(state, ui));
-        if state.composing.to_follow().is_some() {
-            use_ui(state, ui);
-        }
-        ui.separator();
-        preview_ui(state, ui);
+    let scroll = |name| ScrollArea::vertical().id_salt(name).auto_shrink([false, false]);
+    if ui.available_width() < BESIDE {
+        scroll("recipe").show(ui, |ui| {
+            ScrollArea::vertical().id_salt("text").max_height(TEXT).show(ui, |ui| recipe_ui(state, ui));
+            super::mixing::ui(state, ui);
+            making_ui(state, ui);
+            made_ui(state, ui);
+        });
+        return;
+    }
+    ui.columns_const(|[left, right]| {
+        scroll("making").show(left, |ui| {
+            recipe_ui(state, ui);
+            making_ui(state, ui);
+        });
+        scroll("made").show(right, |ui| {
+            super::mixing::ui(state, ui);
+            made_ui(state, ui);
+        });
     });
+}
+
+/// What can be done to the recipe, and with it.
+fn making_ui(state: &mut State, ui: &mut Ui) {
+    ui.add_space(2.0);
+    let select = state.selecting.to_measure().unwrap_or("nothing");
+    let words = RichText::new(format!("With what is selected: {}", text::printable(select))).weak().small();
+    ui.add(Label::new(words).truncate()).on_hover_text("The Selection panel names it");
+    ui.horizontal_wrapped(|ui| steps_ui(state, ui));
+    ui.horizontal_wrapped(|ui| manner_ui(state, ui));
+    ui.horizontal_wrapped(|ui| paper_ui(state, ui));
+    if state.composing.to_follow().is_some() {
+        use_ui(state, ui);
+    }
+}
+
+/// What comes out of it.
+fn made_ui(state: &mut State, ui: &mut Ui) {
+    super::merged::ui(state, ui);
+    preview_ui(state, ui);
 }
 
 fn recipe_ui(state: &mut State, ui: &mut Ui) {
@@ -74,7 +105,6 @@ fn steps_ui(state: &mut State, ui: &mut Ui) {
             done = state.composing.destroy(how, select);
         }
     }
-    ui.separator();
     if ui.add_enabled(state.composing.can_undo(), Button::new("Undo")).clicked() {
         state.composing.undo();
     }
@@ -201,6 +231,7 @@ fn preview_ui(state: &mut State, ui: &mut Ui) {
 /// What it would make.
 fn report_ui(report: &MergeReport, ui: &mut Ui) {
     ui.label(RichText::new(merge::facts(report)).strong());
+    ui.add(Label::new(RichText::new(merge::effort(report)).weak().small()).wrap());
     // What stays as it was is the least news.
     let (kept, changed): (Vec<_>, Vec<_>) = merge::groups(report).into_iter().partition(|group| group.is_kept);
     for group in changed.into_iter().chain(kept) {

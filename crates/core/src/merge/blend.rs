@@ -5,7 +5,7 @@ use super::gram::{Gram, Groups};
 use super::parameters::Given;
 use super::solving::Solve;
 use super::tile::Vectors;
-use super::{MergeError, Merger, Method, Piece, Reduction, TensorContext};
+use super::{Elementwise, MergeError, Merger, Method, Piece, Reduction, TensorContext};
 use crate::kernels;
 
 /// The sum of all vectors, each times its group's factor; deltas are added to the base.
@@ -90,5 +90,10 @@ impl Merger for Blend {
             let vectors: Vec<&[f32]> = vectors.iter().map(|vector| &vector[run.clone()]).collect();
             kernels::blend(origin.map(|base| &base[run.clone()]), factors, &vectors, &mut out[run]);
         }
+    }
+
+    fn elementwise(&self) -> Option<Elementwise> {
+        let is_ready = self.unsolved.is_none() && self.groups == Groups::Whole;
+        is_ready.then(|| Elementwise::Blend { vectors: self.vectors, factors: self.factors.clone() })
     }
 }

@@ -35,6 +35,7 @@ pub mod align;
 mod blend;
 mod catalogue;
 pub mod control;
+mod elementwise;
 mod error;
 mod fusion;
 mod gather;
@@ -53,9 +54,11 @@ mod tile;
 use std::any::Any;
 use std::ops::Range;
 
+pub use elementwise::{Drawn, Elementwise, MergeCompute, MergeTask};
 pub use error::MergeError;
 pub use method::{Base, Method};
 pub use parameters::{Parameter, Parameters, Scope, Value};
+pub use tile::Vectors;
 
 /// The tensor that is merged: what a method must know of it beside its values.
 #[derive(Clone, Copy, Debug)]
@@ -126,6 +129,11 @@ pub trait Merger: Send + Sync {
     /// Writes the merged values of a piece, as many as it has. Only what [`Self::reduction`] no longer asks for is known:
     /// before that, the values mean nothing.
     fn map(&self, piece: &Piece<'_>, out: &mut [f32]);
+
+    /// The same as [`Self::map`] as a formula, where it is one; to be asked once nothing more is to be known.
+    fn elementwise(&self) -> Option<Elementwise> {
+        None
+    }
 }
 
 /// What of a tensor must be looked at in a pass. More may be.

@@ -2,7 +2,7 @@
 
 use super::gather::{Gather, add_all, taken};
 use super::tile::{TILE, subtract, tiles};
-use super::{MergeError, Merger, Piece, Reduction};
+use super::{Elementwise, MergeError, Merger, Piece, Reduction};
 use crate::kernels;
 
 /// Nearswap (alchemonaut, QuartetAnemoi-70B-t0.0001): every element moves towards the other model's by the share
@@ -16,6 +16,10 @@ impl Merger for Nearswap {
         if let (Some(base), &[input]) = (piece.base, piece.inputs) {
             kernels::nearswap(self.t, base, input, out);
         }
+    }
+
+    fn elementwise(&self) -> Option<Elementwise> {
+        Some(Elementwise::Nearswap { t: self.t })
     }
 }
 

@@ -16,7 +16,7 @@ use super::gather::{Gather, taken};
 use super::masks::Mask;
 use super::ranking::{Cut, Equal, Ranking, Scores};
 use super::tile::{TILE, subtract, tiles};
-use super::{MergeError, Merger, Piece, Reduction};
+use super::{Drawn, Elementwise, MergeError, Merger, Piece, Reduction};
 use crate::kernels::{Work, vectorised, widest};
 
 /// How thinned deltas become one.
@@ -157,6 +157,26 @@ impl Merger for Tasks {
                 self.sum.add(&deltas, tile, &base[elements.clone()], &mut out[elements]);
             }
         }
+    }
+
+    /// Where neither ranks nor the other models' signs decide.
+    fn elementwise(&self) -> Option<Elementwise> {
+        if self.sum.consensus || self.ranking.is_some() {
+            return None;
+        }
+        let total: f32 = self.sum.weights.iter().sum();
+        let divisor = if self.sum.normalise && total.abs() >= 1e-8 { total } else { 1.0 };
+        let models = self.masks.iter().zip(&self.sum.weights).enumerate().map(|(model, (mask, weight))| {
+            let rescaling = self.rescaling.get(model)?;
+            let factor = self.sum.scale * (weight * rescaling) / divisor;
+            match mask {
+                Mask::All => Some(Drawn { factor, draws: None }),
+                Mask::None => Some(Drawn { factor: 0.0, draws: None }),
+                Mask::Random { probability, draws } => Some(Drawn { factor, draws: Some((*probability, *draws)) }),
+                Mask::Ranked { .. } | Mask::RandomByRank { .. } => None,
+            }
+        });
+        Some(Elementwise::Dare { models: models.collect::<Option<_>>()? })
     }
 }
 

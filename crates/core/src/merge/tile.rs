@@ -10,7 +10,7 @@ pub(super) const TILE: usize = 1_024;
 
 /// What a method takes for the vectors that it combines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Vectors {
+pub enum Vectors {
     /// The models.
     Models,
     /// The base, then the models.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::draft::DraftTensor;
+use super::workload::Workload;
 use crate::anatomy::{Role, Site};
 use crate::report::{CheckpointSummary, Envelope};
 
@@ -20,6 +21,8 @@ pub struct MergeReport {
     pub out: Option<String>,
     /// The files of weights that the folder has, or would have.
     pub files: Vec<OutputFile>,
+    /// What it takes to write them.
+    pub workload: Workload,
     /// Number of blocks of the result.
     pub layers: u32,
     /// Number of parameters of the result (scales not counted).

@@ -10,7 +10,7 @@ use super::words::RowMap;
 use crate::checkpoint::Tensor;
 use crate::dequantise::{Encoded, decode_into};
 use crate::dtype::Dtype;
-use crate::merge::{MergeError, Merger, Piece, Reduction};
+use crate::merge::{Elementwise, MergeError, Merger, Piece, Reduction};
 use crate::model::Model;
 use crate::source::{Block, ReadError};
 
@@ -24,6 +24,16 @@ pub(super) struct Input {
     pub tensor: usize,
     /// Where its rows come from, if they are not the tensor's own in their order.
     pub rows: Option<Arc<RowMap>>,
+}
+
+/// What a merged tensor is made of, element by element.
+#[derive(Clone, Debug)]
+pub(super) struct Formula {
+    pub formula: Elementwise,
+    pub base: Option<Input>,
+    pub inputs: Vec<Input>,
+    /// What inputs are rounded to before, and values afterwards.
+    pub work: Dtype,
 }
 
 /// A tensor that is merged when its values are asked for.
@@ -73,6 +83,18 @@ impl Merged {
         buffers: Arc<Buffers>,
     ) -> Self {
         Self { base, inputs, work, elements, name: name.to_owned(), settling: Settling::new(merger, elements), buffers }
+    }
+
+    /// The formula of its values over the elements of its base and of its inputs, and what these are rounded to before; none
+    /// where it is no formula of single elements. Looks at the whole tensor where it must.
+    pub async fn formula(&self, models: &[Arc<Model>]) -> Result<Option<Formula>, ReadError> {
+        let formula = self.settled(models).await?.elementwise();
+        Ok(formula.map(|formula| Formula {
+            formula,
+            base: self.base.clone(),
+            inputs: self.inputs.clone(),
+            work: self.work,
+        }))
     }
 
     /// Writes the values of some elements as `dtype`, into bytes that are theirs.
@@ -134,8 +156,13 @@ impl Merged {
         Ok(stretch.hand_in())
     }
 
+    /// Whether the whole tensor must be looked at before any value can be given.
+    pub fn needs_whole(&self) -> bool {
+        self.settling.ready().is_none()
+    }
+
     /// The inputs, the base last.
-    fn all(&self) -> impl Iterator<Item = &Input> {
+    pub fn all(&self) -> impl Iterator<Item = &Input> {
         self.inputs.iter().chain(&self.base)
     }
 

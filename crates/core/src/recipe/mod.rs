@@ -16,6 +16,7 @@ mod encode;
 mod error;
 mod explain;
 mod folder;
+mod formula;
 mod inline;
 mod layers;
 mod make;
@@ -23,6 +24,7 @@ mod merged;
 mod mergekit;
 mod modifiers;
 mod open;
+mod rename;
 mod settings;
 mod settling;
 mod stages;
@@ -32,6 +34,7 @@ mod turned;
 mod unit;
 mod view;
 mod words;
+mod workload;
 mod yaml;
 
 use std::fmt;
@@ -44,13 +47,16 @@ pub(crate) use encode::{can_encode, encode_into};
 pub use error::{RecipeError, ShapeError};
 pub use explain::{Finding, MergeReport, OutputFile, OutputPart, OutputTensor, What};
 pub use folder::{Folder, FolderShard, Part, SHARD_BYTES};
+pub(crate) use formula::MadeElementwise;
 pub use mergekit::Merge;
 pub use modifiers::{Align, Control};
 pub use open::{LONGEST_RECIPE, RecipeText, open};
 pub(crate) use open::{open_pair, view};
+pub use rename::renamed;
 pub(crate) use tensor::read_values;
 pub use view::View;
 pub use words::WordsError;
+pub use workload::Workload;
 
 /// What makes a model out of others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -28,8 +28,11 @@ pub enum RecipeText {
 }
 
 impl RecipeText {
-    /// The recipe of a reference with a `;`; none for other references.
+    /// The recipe that a reference is itself: one of several lines is YAML, one with a `;` is of one line; none for names.
     pub fn of_line(reference: &str) -> Option<Self> {
+        if reference.trim().contains('\n') {
+            return Some(Self::Yaml(reference.to_owned()));
+        }
         super::inline::is_inline(reference).then_some(Self::Inline)
     }
 
@@ -40,6 +43,7 @@ impl RecipeText {
     pub fn parse(&self, reference: &str) -> Result<Recipe, RecipeError> {
         match self {
             Self::Inline => Recipe::parse_inline(reference),
+            Self::Yaml(text) if text == reference => Recipe::parse_yaml("the recipe", text),
             Self::Yaml(text) => Recipe::parse_yaml(reference, text),
         }
     }

@@ -11,6 +11,7 @@ use super::compose::compose;
 use super::draft::{Draft, DraftTensor};
 use super::explain::{Finding, MergeReport, OutputFile, OutputTensor};
 use super::folder::{Folder, FolderShard, Made, index, lay_out};
+use super::workload::Workload;
 use super::{Recipe, RecipeError, Steps};
 use crate::anatomy::Anatomy;
 use crate::checkpoint::{Checkpoint, CheckpointFiles};
@@ -99,6 +100,11 @@ impl View {
     /// The recipe.
     pub const fn recipe(&self) -> &Recipe {
         &self.recipe
+    }
+
+    /// The arrays of the result, and their models.
+    pub(super) fn made(&self) -> &Made {
+        &self.made
     }
 
     /// What it is made of, the base first.
@@ -191,6 +197,7 @@ impl View {
             sources,
             out: None,
             files: self.shards.iter().map(file).collect(),
+            workload: Workload::of(&self.made),
             layers: self.layers,
             parameters: self.tensors.iter().map(|tensor| tensor.shape.iter().product::<u64>()).sum(),
             tensors: self.tensors.clone(),

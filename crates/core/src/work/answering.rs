@@ -9,11 +9,13 @@ use crate::compute::Compute;
 use crate::delta::{DeltaError, delta};
 use crate::folder::SideFiles;
 use crate::inspection::inspect;
+use crate::merge::MergeCompute;
 use crate::model::Model;
 use crate::outline::Outline;
 use crate::pairing::PairingError;
 use crate::plugin::{ExtractReport, PlugInError};
-use crate::recipe::{self, Folder, MergeReport, RecipeError, RecipeText, View};
+use crate::preview::{self, Engines, Preview, PreviewError, PreviewRequest};
+use crate::recipe::{self, Folder, MergeReport, RecipeError, RecipeText, SHARD_BYTES, View};
 use crate::report::{ComputeInfo, DeltaReport};
 use crate::source::ReadError;
 
@@ -27,6 +29,11 @@ pub trait Place {
 
     /// What computes.
     fn engine(&self) -> impl Future<Output = Result<Box<dyn Compute>, Self::Error>>;
+
+    /// What merges and measures on a device, for previews; none where the CPU does it.
+    fn merging(&self) -> impl Future<Output = Option<Box<dyn MergeCompute>>> {
+        std::future::ready(None)
+    }
 
     /// The recipe that a reference names; none if it is the name of a checkpoint.
     fn recipe(&self, reference: &str) -> impl Future<Output = Result<Option<RecipeText>, Self::Error>> {
@@ -92,6 +99,9 @@ pub enum WorkError {
     /// The recipe cannot be followed.
     #[error(transparent)]
     Recipe(Box<RecipeError>),
+    /// What a recipe makes could not be measured.
+    #[error(transparent)]
+    Preview(#[from] PreviewError),
     /// What is named is not a recipe.
     #[error(
         "{reference} is not a recipe: one line such as `A; take o_proj from B`, or the name of a .yaml file, was expected"
@@ -139,7 +149,12 @@ impl WorkError {
             Self::Recipe(error) => error.is_misuse(),
             Self::NotARecipe { .. } => true,
             Self::PlugIn(error) => error.is_misuse(),
-            Self::NoSpectra | Self::Closeup(_) | Self::Read(_) | Self::CannotWrite | Self::Cancelled(_) => false,
+            Self::NoSpectra
+            | Self::Closeup(_)
+            | Self::Preview(_)
+            | Self::Read(_)
+            | Self::CannotWrite
+            | Self::Cancelled(_) => false,
         }
     }
 }
@@ -189,8 +204,36 @@ pub async fn answer<P: Place>(
             report.envelope.command = request.command_line(&report.a.reference, &report.b.reference);
             Event::Extract(Box::new(report))
         }
+        Request::Preview(request) => {
+            let mut preview = preview(place, &request, observe).await?;
+            preview.seconds = place.clock() - start;
+            Event::Preview(Box::new(preview))
+        }
     };
     Ok(observe(result).await.map_err(WorkError::from)?)
+}
+
+/// Measures some tensors of what a recipe makes. Checkpoints that it is made of are opened once.
+async fn preview<P: Place>(
+    place: &P,
+    request: &PreviewRequest,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<Preview, P::Error> {
+    let reference = request.recipe.as_str();
+    let text = place.recipe(reference).await?;
+    let text = text.ok_or_else(|| WorkError::NotARecipe { reference: reference.to_owned() })?;
+    let view = recipe::view(place, reference, &text, SHARD_BYTES, &[]).await?;
+    let mut against = Vec::new();
+    for name in &request.against {
+        let known = view.recipe().references().iter().position(|reference| reference == name);
+        against.push(match known {
+            Some(source) => view.models()[source].clone(),
+            None => Arc::new(recipe::open(place, name, SideFiles::Configuration).await?),
+        });
+    }
+    let mut engine = place.engine().await?;
+    let engines = Engines { compute: &mut *engine, merging: place.merging().await };
+    Ok(preview::preview(&view, &against, request, engines, observe).await.map_err(WorkError::from)?)
 }
 
 /// Follows a recipe, and writes what comes out if it is to be written.
