@@ -4,6 +4,7 @@ use serde::Serialize;
 use stethoscope_core::anatomy::Part;
 use stethoscope_core::closeup::{Closeup, CloseupRequest};
 use stethoscope_core::outline::Selectable;
+use stethoscope_core::recipe::RecipeText;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition, TensorDelta};
 use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
 use stethoscope_core::work::DeltaRequest;
@@ -12,6 +13,7 @@ use stethoscope_show::merge;
 use crate::chosen::Chosen;
 use crate::closeup::Looking;
 use crate::composing::{Composing, Preview};
+use crate::kept::Kept;
 use crate::measurement::Measurement;
 use crate::notices::{Gravity, Notices};
 use crate::pictures::Pictures;
@@ -47,6 +49,8 @@ pub struct State {
     pub selecting: Selecting,
     /// A model made out of A and B.
     pub composing: Composing,
+    /// What earlier recipes made.
+    kept: Kept,
     /// How the table is sorted and filtered.
     pub table: Table,
     /// What went wrong, or is worth knowing.
@@ -81,6 +85,7 @@ impl State {
             looking: Looking::default(),
             selecting: Selecting::default(),
             composing: Composing::default(),
+            kept: Kept::default(),
             table: Table::default(),
             notices: Notices::default(),
             shows_notices: false,
@@ -122,6 +127,7 @@ impl State {
         if reference.trim().is_empty() {
             return;
         }
+        self.kept.clear();
         let [a, b] = &mut self.slots;
         let slot = if side == Side::A { a } else { b };
         slot.open(reference, self.platform.as_mut());
@@ -230,8 +236,31 @@ impl State {
 
     fn measure(&mut self, request: DeltaRequest) {
         let revision = self.measurement.rows.revision;
-        self.measurement = Measurement::start(request, self.platform.as_mut(), revision);
+        let measurement = Measurement::start(request, self.platform.as_mut(), revision);
+        self.put_away(measurement);
         self.chosen = Chosen { row: None, ..std::mem::take(&mut self.chosen) };
+    }
+
+    /// Shows a measurement; the one before is kept if it was of what a recipe makes.
+    fn put_away(&mut self, by: Measurement) {
+        let is_of_a_recipe = self.is_of_a_recipe();
+        let before = std::mem::replace(&mut self.measurement, by);
+        if is_of_a_recipe {
+            self.kept.put(before);
+        }
+    }
+
+    /// Shows again what was measured of the recipe as it is now, if what is shown was measured of another.
+    fn show_again(&mut self) {
+        let Some(((a, b), recipe)) = self.measurement.measured().zip(self.composing.to_follow()) else { return };
+        if b == recipe || self.measurement.is_running() || !self.is_of_a_recipe() {
+            return;
+        }
+        let Some(mut found) = self.kept.take(a, recipe) else { return };
+        found.rows.revision = self.measurement.rows.revision + 1;
+        self.put_away(found);
+        self.chosen.row = None;
+        self.choose_most_changed();
     }
 
     /// Takes what jobs and dialogs have answered since the last time.
@@ -312,6 +341,7 @@ impl State {
             self.look_at_recipe();
         }
         self.composing.drain(&mut self.notices);
+        self.show_again();
     }
 
     /// Begins to work out what the recipe would make, if that was not begun yet.
@@ -464,6 +494,11 @@ impl State {
         let Some((a, b)) = self.measurement.measured() else { return false };
         let is_other = |side, measured: &str| self.slot(side).reference().is_some_and(|open| open != measured);
         is_other(Side::A, a) || is_other(Side::B, b)
+    }
+
+    /// Whether the numbers shown are of what some recipe makes, be it the one that is there now or another.
+    pub fn is_of_a_recipe(&self) -> bool {
+        self.measurement.measured().is_some_and(|(_, b)| RecipeText::of_line(b).is_some())
     }
 
     /// Whether the numbers shown are of what the recipe makes, in B's place.

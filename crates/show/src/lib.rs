@@ -20,6 +20,7 @@ pub mod merge;
 pub mod modules;
 pub mod numbers;
 pub mod page;
+pub mod styles;
 pub mod table;
 pub mod text;
 
