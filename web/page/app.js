@@ -37,10 +37,18 @@ const settings = {
   },
 };
 
-const download = (name, bytes) => {
-  const link = make("a", { href: URL.createObjectURL(new Blob([bytes])), download: name });
+const download = (name, blob) => {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+};
+
+// Files that lie in the browser's own storage. Of many at once some browsers forget some.
+const downloadAll = async (files) => {
+  for (const file of files) {
+    download(file.name, file);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
 };
 
 // What the app asks of the page.
@@ -71,7 +79,20 @@ const host = (instrument, app) => ({
     });
     input.click();
   },
-  save: (name, bytes) => download(name, bytes.slice()),
+  can_write: () => Boolean(window.showDirectoryPicker ?? navigator.storage?.getDirectory),
+  async pick_out(name) {
+    try {
+      // Without a picker the files go through the browser's own storage to the downloads.
+      const folder = await window.showDirectoryPicker?.({ id: "stethoscope", mode: "readwrite" });
+      const out = folder?.name ?? name;
+      await instrument.ask("out", { out, folder });
+      app().out(out);
+    } catch (error) {
+      // A dialogue that was closed is no failure.
+      if (error.name !== "AbortError") app().failed(error.message);
+    }
+  },
+  save: (name, bytes) => download(name, new Blob([bytes.slice()])),
   remember: settings.write,
   remembered: settings.read,
 });
@@ -117,6 +138,7 @@ const open = async () => {
     module,
     onEvent: (job, event) => app.event(job, event),
     onEnd: (job, error) => app.ended(job, error),
+    onFiles: downloadAll,
     async onBroken(message) {
       app?.failed(`The worker failed and was started again: ${message}. That is a mistake in it, not yours`);
       for (const [reference, what] of held) await instrument.ask("hold", { reference, ...what });

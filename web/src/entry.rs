@@ -24,6 +24,7 @@ use crate::dropped::{Dropped, DroppedFile};
 use crate::engine::outlook;
 use crate::platform::Platform;
 use crate::progress::Progress;
+use crate::writer::OutFolder;
 
 /// The instrument, as a script sees it. What it refuses, it refuses with a sentence for a person.
 #[wasm_bindgen]
@@ -57,6 +58,11 @@ impl Stethoscope {
         let files = paths.into_iter().zip(files).map(|(path, file)| DroppedFile { path, file }).collect();
         let unreadable = unreadable.and_then(|words| <[String; 2]>::try_from(words).ok()).map(Into::into);
         self.platform.hold(reference, Dropped { names, files, unreadable });
+    }
+
+    /// Lets models be written to a folder, by this name.
+    pub fn set_out(&self, out: String, folder: OutFolder) {
+        self.platform.set_out(out, folder);
     }
 
     /// Asks another Hub from now on.

@@ -20,3 +20,4 @@ pub mod platform;
 pub mod progress;
 pub mod turn;
 pub mod window;
+pub mod writer;

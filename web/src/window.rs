@@ -74,6 +74,12 @@ impl Window {
         self.open_all(None, vec![Opening::report(&name, &bytes)]);
     }
 
+    /// Writes what the recipe makes to a folder that the worker knows by this name.
+    pub fn out(&self, out: String) {
+        self.answers.borrow_mut().out(out);
+        self.context.request_repaint();
+    }
+
     /// Opens a checkpoint by its name.
     pub fn name(&self, side: &str, reference: &str) {
         self.change(|app| side_called(side).into_iter().for_each(|side| app.state.open(side, reference)));

@@ -35,6 +35,14 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn save(this: &Host, name: &str, bytes: &[u8]);
 
+    /// Whether there is anywhere to write a model to.
+    #[wasm_bindgen(method)]
+    pub fn can_write(this: &Host) -> bool;
+
+    /// Asks for a folder to write a model to, or takes the browser's own storage under this name.
+    #[wasm_bindgen(method)]
+    pub fn pick_out(this: &Host, name: &str);
+
     /// Keeps a text until the next visit, if the browser does.
     #[wasm_bindgen(method)]
     pub fn remember(this: &Host, text: &str);

@@ -76,6 +76,11 @@ impl Answers {
         }
     }
 
+    /// Where a model is to be written.
+    pub fn out(&mut self, out: String) {
+        self.answers.push(Answer::Out(out));
+    }
+
     /// Something that did not work.
     pub fn failed(&mut self, text: String) {
         self.answers.push(Answer::Failed(text));
@@ -145,6 +150,14 @@ impl Platform for Page {
     fn save(&mut self, name: &str, bytes: Vec<u8>) {
         self.host.save(name, &bytes);
         self.answers.borrow_mut().answers.push(Answer::Saved(name.to_owned()));
+    }
+
+    fn can_write(&self) -> bool {
+        self.host.can_write()
+    }
+
+    fn pick_out(&mut self, name: &str) {
+        self.host.pick_out(name);
     }
 
     fn answers(&mut self) -> Vec<Answer> {
