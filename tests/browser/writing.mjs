@@ -90,12 +90,15 @@ appTest("writes nothing of what does not fit into the browser's storage, and say
   await openDemo(app);
   const devtools = await app.tab.context().newCDPSession(app.tab);
   const origin = new URL(App.address()).origin;
-  await devtools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 100_000 });
+  // The page itself is kept there, too; the demo has 5 MB.
+  const { usage } = await app.tab.evaluate(() => navigator.storage.estimate());
+  await devtools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + 2 * MIB });
   await compose(app, "A; take o_proj from B");
   await app.click("Write…");
-  const { notices } = await notice(app, /bytes for this page and \d+ are needed/);
-  assert.ok(notices.some((text) => /keeps \d+ bytes/.test(text)), notices.join("\n"));
-  assert.deepEqual(await filesOf(app, "stethoscope"), {});
+  // Chromium tells no page its true quota beforehand, and says so when the file is begun; others tell it.
+  await notice(app, /(bytes for this page and \d+ are needed|no room for model.safetensors of \d+ bytes)/);
+  const files = Object.keys(await filesOf(app, "stethoscope"));
+  assert.ok(files.every((name) => name === UNFINISHED), files.join(" "));
 });
 
 appTest("writes a model in two goes, and in between says that it is not whole", async (app) => {

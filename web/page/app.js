@@ -63,14 +63,9 @@ const host = (instrument, app) => ({
     held.set(reference, { names, paths: those(paths), files: those(files), unreadable });
     instrument.ask("hold", { reference, ...held.get(reference) });
   },
-  async read(number, name) {
+  read(job, number, name) {
     const { paths, files } = given[number];
-    try {
-      const bytes = await files[paths.indexOf(name)].arrayBuffer();
-      app().report(name, new Uint8Array(bytes));
-    } catch (error) {
-      app().failed(`${name}: the browser could not read it (${error.message})`);
-    }
+    instrument.begin(job, files[paths.indexOf(name)]);
   },
   pick(side, folder) {
     const input = make("input", { type: "file", multiple: !folder, webkitdirectory: folder });

@@ -24,7 +24,7 @@ export class Instrument {
     });
   }
 
-  // Begins a job, which is told of by its number.
+  // Begins a job, which is told of by its number: a request, or a file to be read as a report.
   begin(job, request) {
     this.#jobs.add(job);
     const end = (error) => this.#jobs.delete(job) && this.#told.onEnd(job, error);

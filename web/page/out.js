@@ -55,10 +55,12 @@ export class OutFolder {
     return quota === undefined ? undefined : Math.max(0, quota - (usage ?? 0));
   }
 
-  begin(name) {
+  // Begins a file of so many bytes, for which there must be room: what a browser says of that beforehand is a guess.
+  begin(name, bytes) {
     return this.#do(async () => {
       this.#part = await this.#folder.getFileHandle(name + PART, { create: true });
       this.#stream = await (this.#part.createWritable?.() ?? inPlace(this.#part));
+      await this.#stream.truncate(bytes);
     });
   }
 
@@ -129,9 +131,9 @@ export class OutFolder {
 // Some browsers write into their own storage only so.
 const inPlace = async (file) => {
   const access = await file.createSyncAccessHandle();
-  access.truncate(0);
   let at = 0;
   return {
+    truncate: async (bytes) => access.truncate(bytes),
     write: async (bytes) => (at += access.write(bytes, { at })),
     close: async () => {
       access.flush();

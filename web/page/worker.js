@@ -28,7 +28,8 @@ const runJob = async ({ job, request }) => {
     return new Promise((resume) => (state.resume = resume));
   };
   try {
-    await (await instrument).answer(job, request, tell);
+    const it = await instrument;
+    await (request instanceof File ? it.read(request, tell) : it.answer(job, request, tell));
   } finally {
     jobs.delete(job);
   }

@@ -8,8 +8,11 @@ use std::rc::Rc;
 use futures_util::future::{AbortHandle, abortable};
 use js_sys::{Function, Promise};
 use serde_json::{Value, json};
+use stethoscope_app::openings::LARGEST_REPORT;
+use stethoscope_app::saving;
 use stethoscope_core::compute::Preference;
 use stethoscope_core::report::DeltaReport;
+use stethoscope_core::source::ByteSource as _;
 use stethoscope_core::work::{Cancelled, Event, InspectRequest, Request};
 use stethoscope_show::modules::SYNTHETIC;
 use stethoscope_show::text::printable;
@@ -19,6 +22,7 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
+use crate::blob::BlobSource;
 use crate::conformance::conformance;
 use crate::dropped::{Dropped, DroppedFile};
 use crate::engine::outlook;
@@ -160,15 +164,7 @@ impl Stethoscope {
                 // Each was told when it was measured, and to read them all at once would keep the page from painting.
                 report.tensors.clear();
             }
-            let told = match serde_json::to_string(&event) {
-                Ok(event) => tell.call1(&JsValue::NULL, &event.into()),
-                Err(error) => Err(message(&error).into()),
-            };
-            let told = told.map_err(|_| Cancelled)?;
-            if let Ok(promise) = told.dyn_into::<Promise>() {
-                JsFuture::from(promise).await.map_err(|_| Cancelled)?;
-            }
-            Ok(())
+            tell_event(&tell, &event).await
         };
         let (work, handle) = abortable(self.platform.run(request, Preference::Auto, &mut observe));
         self.jobs.borrow_mut().insert(job, handle);
@@ -179,6 +175,25 @@ impl Stethoscope {
             // Nobody waits for its end.
             Err(_aborted) => Ok(()),
         }
+    }
+
+    /// Reads a file that may be a report, and calls `tell` with its rows and then the rest of it, as a job that measures does.
+    pub async fn read(&self, file: File, tell: Function) -> Result<(), JsValue> {
+        let source = BlobSource::new(file.name(), file);
+        if source.length() > LARGEST_REPORT {
+            return Err(format!("more than {LARGEST_REPORT} bytes, which no report has").into());
+        }
+        let block = source.read(0..source.length()).await.map_err(|error| message(&error))?;
+        let mut report = saving::read(&block.bytes())?;
+        let rows = std::mem::take(&mut report.tensors);
+        let events = rows.into_iter().map(|row| Event::Tensor(Box::new(row)));
+        for event in events.chain([Event::Delta(Box::new(report))]) {
+            if tell_event(&tell, &event).await.is_err() {
+                // Nobody waits for the rest.
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Stops a job as soon as the step that is being computed is done.
@@ -213,6 +228,16 @@ impl Stethoscope {
         };
         Ok(written?)
     }
+}
+
+/// Tells an event, and waits until another may be told.
+async fn tell_event(tell: &Function, event: &Event) -> Result<(), Cancelled> {
+    let event = serde_json::to_string(event).map_err(|_| Cancelled)?;
+    let told = tell.call1(&JsValue::NULL, &event.into()).map_err(|_| Cancelled)?;
+    if let Ok(promise) = told.dyn_into::<Promise>() {
+        JsFuture::from(promise).await.map_err(|_| Cancelled)?;
+    }
+    Ok(())
 }
 
 /// An error as one line, with what was behind it.

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use stethoscope_core::recipe::Folder;
 use stethoscope_core::source::ReadError;
 use stethoscope_core::work::{Cancelled, Event};
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast as _, JsValue};
+use web_sys::DomException;
 
 use crate::blob::said;
 
@@ -43,7 +44,7 @@ extern "C" {
     async fn room(this: &OutFolder) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    async fn begin(this: &OutFolder, name: &str) -> Result<JsValue, JsValue>;
+    async fn begin(this: &OutFolder, name: &str, bytes: f64) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     async fn write(this: &OutFolder, bytes: Uint8Array) -> Result<JsValue, JsValue>;
@@ -74,6 +75,11 @@ pub enum WriteError {
          that writes to a folder of yours, or the command line"
     )]
     NoSpace { needed: u64, available: u64 },
+    #[error(
+        "the browser has no room for {name} of {bytes} bytes; make room on the disk, or use a browser that writes to a folder \
+         of yours, or the command line"
+    )]
+    Full { name: String, bytes: u64 },
     #[error("{doing} {name}: the browser says “{said}”; writing to the same folder goes on from here")]
     Browser { doing: &'static str, name: String, said: String },
     /// What the model is made of could not be read.
@@ -93,24 +99,33 @@ fn failed(doing: &'static str, name: &str) -> impl FnOnce(JsValue) -> WriteError
 struct Begun<'a> {
     place: &'a OutFolder,
     name: &'a str,
+    bytes: u64,
 }
 
 impl<'a> Begun<'a> {
-    async fn new(place: &'a OutFolder, name: &'a str) -> Result<Self, WriteError> {
+    async fn new(place: &'a OutFolder, name: &'a str, bytes: u64) -> Result<Self, WriteError> {
         // From here on: the browser may be about to make it when nobody waits for it any more.
-        let begun = Self { place, name };
-        place.begin(name).await.map_err(failed("making", name))?;
+        let begun = Self { place, name, bytes };
+        place.begin(name, bytes as f64).await.map_err(|error| begun.failed("making", &error))?;
         Ok(begun)
+    }
+
+    fn failed(&self, doing: &'static str, error: &JsValue) -> WriteError {
+        let name = self.name.to_owned();
+        match error.dyn_ref::<DomException>().map(DomException::name).as_deref() {
+            Some("QuotaExceededError") => WriteError::Full { name, bytes: self.bytes },
+            _ => WriteError::Browser { doing, name, said: said(error) },
+        }
     }
 
     async fn write(&self, bytes: &[u8]) -> Result<(), WriteError> {
         // A copy: while the browser writes, the module's memory may grow, and so move.
-        self.place.write(Uint8Array::from(bytes)).await.map_err(failed("writing", self.name))?;
+        self.place.write(Uint8Array::from(bytes)).await.map_err(|error| self.failed("writing", &error))?;
         Ok(())
     }
 
     async fn finish(self) -> Result<(), WriteError> {
-        self.place.finish(self.name).await.map_err(failed("naming", self.name))?;
+        self.place.finish(self.name).await.map_err(|error| self.failed("naming", &error))?;
         Ok(())
     }
 }
@@ -151,7 +166,7 @@ pub async fn write(
             bytes_done += length;
             continue;
         }
-        let file = Begun::new(place, &shard.name).await?;
+        let file = Begun::new(place, &shard.name, length).await?;
         let mut start = 0;
         while start < length {
             let end = length.min(start + PIECE);
@@ -203,7 +218,7 @@ async fn check_room(place: &OutFolder, out: &str, needed: u64) -> Result<(), Wri
 }
 
 async fn write_whole(place: &OutFolder, name: &str, bytes: &[u8]) -> Result<(), WriteError> {
-    let file = Begun::new(place, name).await?;
+    let file = Begun::new(place, name, bytes.len() as u64).await?;
     file.write(bytes).await?;
     file.finish().await
 }

@@ -23,9 +23,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn hold(this: &Host, reference: &str, number: u32, names: Vec<String>);
 
-    /// Reads one of the files given with this number, and opens it as a report.
+    /// Has the worker read one of the files given with this number as a report, as a job.
     #[wasm_bindgen(method)]
-    pub fn read(this: &Host, number: u32, name: &str);
+    pub fn read(this: &Host, job: u32, number: u32, name: &str);
 
     /// Asks for files or a folder.
     #[wasm_bindgen(method)]
