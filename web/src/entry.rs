@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use futures_util::future::{AbortHandle, abortable};
 use js_sys::{Function, Promise};
+use serde::Serialize;
 use serde_json::{Value, json};
 use stethoscope_app::openings::LARGEST_REPORT;
 use stethoscope_app::saving;
@@ -164,7 +165,7 @@ impl Stethoscope {
                 // Each was told when it was measured, and to read them all at once would keep the page from painting.
                 report.tensors.clear();
             }
-            tell_event(&tell, &event).await
+            tell_json(&tell, &event).await
         };
         let (work, handle) = abortable(self.platform.run(request, Preference::Auto, &mut observe));
         self.jobs.borrow_mut().insert(job, handle);
@@ -177,7 +178,8 @@ impl Stethoscope {
         }
     }
 
-    /// Reads a file that may be a report, and calls `tell` with its rows and then the rest of it, as a job that measures does.
+    /// Reads a file that may be a report, and calls `tell` with its rows, several at a time, and then
+    /// the rest of it: lists of the events (JSON) of a job that measures.
     pub async fn read(&self, file: File, tell: Function) -> Result<(), JsValue> {
         let source = BlobSource::new(file.name(), file);
         if source.length() > LARGEST_REPORT {
@@ -185,14 +187,16 @@ impl Stethoscope {
         }
         let block = source.read(0..source.length()).await.map_err(|error| message(&error))?;
         let mut report = saving::read(&block.bytes())?;
-        let rows = std::mem::take(&mut report.tensors);
-        let events = rows.into_iter().map(|row| Event::Tensor(Box::new(row)));
-        for event in events.chain([Event::Delta(Box::new(report))]) {
-            if tell_event(&tell, &event).await.is_err() {
+        let mut rows = std::mem::take(&mut report.tensors).into_iter().peekable();
+        while rows.peek().is_some() {
+            let some: Vec<Event> = rows.by_ref().take(ROWS_AT_ONCE).map(|row| Event::Tensor(Box::new(row))).collect();
+            if tell_json(&tell, &some).await.is_err() {
                 // Nobody waits for the rest.
-                break;
+                return Ok(());
             }
         }
+        // Whether anybody hears the end, nobody needs to know.
+        let _ = tell_json(&tell, &[Event::Delta(Box::new(report))]).await;
         Ok(())
     }
 
@@ -230,9 +234,12 @@ impl Stethoscope {
     }
 }
 
-/// Tells an event, and waits until another may be told.
-async fn tell_event(tell: &Function, event: &Event) -> Result<(), Cancelled> {
-    let event = serde_json::to_string(event).map_err(|_| Cancelled)?;
+/// Rows of a report that are told at once: few enough that the page reads them between two frames.
+const ROWS_AT_ONCE: usize = 32;
+
+/// Tells something as JSON, and waits until more may be told.
+async fn tell_json(tell: &Function, what: &impl Serialize) -> Result<(), Cancelled> {
+    let event = serde_json::to_string(what).map_err(|_| Cancelled)?;
     let told = tell.call1(&JsValue::NULL, &event.into()).map_err(|_| Cancelled)?;
     if let Ok(promise) = told.dyn_into::<Promise>() {
         JsFuture::from(promise).await.map_err(|_| Cancelled)?;

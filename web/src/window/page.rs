@@ -75,24 +75,23 @@ impl Answers {
 
     /// An event of a job; one that nobody waits for any more is not kept. Whether there is anything new to be seen.
     pub fn event(&mut self, host: &Host, job: u32, json: &str) -> bool {
-        match serde_json::from_str(json) {
-            Ok(event) => {
-                if let Some(reading) = self.readings.get_mut(&job) {
-                    reading.take(event);
-                    host.took(job);
-                    // Painting meanwhile would take longer than reading.
-                    return false;
-                }
+        let read = match self.readings.get_mut(&job) {
+            Some(reading) => reading.take(json).map(|()| host.took(job)),
+            None => serde_json::from_str(json).map(|event| {
                 if let Some(inbox) = self.jobs.get(&job) {
                     inbox.borrow_mut().events.push_back(event);
                 }
-            }
+            }),
+        };
+        match read {
+            // Painting while a report is read would take longer than reading it.
+            Ok(()) => !self.readings.contains_key(&job),
             Err(error) => {
                 let text = format!("the worker said what the page does not understand ({error}); load the page again");
                 self.ended(job, Some(text));
+                true
             }
         }
-        true
     }
 
     /// The end of a job.
@@ -158,13 +157,17 @@ impl Answers {
 }
 
 impl Reading {
-    fn take(&mut self, event: Event) {
-        match event {
-            Event::Tensor(row) => self.rows.push(*row),
-            Event::Delta(report) => self.report = Some(report),
-            // A report says nothing else.
-            _ => {}
+    /// Takes a list of events (JSON).
+    fn take(&mut self, json: &str) -> Result<(), serde_json::Error> {
+        for event in serde_json::from_str::<Vec<Event>>(json)? {
+            match event {
+                Event::Tensor(row) => self.rows.push(*row),
+                Event::Delta(report) => self.report = Some(report),
+                // A report says nothing else.
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     /// What it was, or why it was none.
