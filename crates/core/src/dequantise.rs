@@ -10,6 +10,7 @@ use std::ops::{Deref, Range};
 
 use crate::checkpoint::{Location, MXFP4_GROUP, MXFP4_GROUP_BYTES, Storage, Tensor};
 use crate::dtype::Dtype;
+use crate::kernels::vectorised;
 
 pub use format::FloatFormat;
 use format::{E2M1, E4M3, E5M2, E8M0};
@@ -100,9 +101,11 @@ pub fn f16(bytes: [u8; 2]) -> f32 {
 fn each<const N: usize, T>(bytes: &[u8], out: &mut [T], decode: impl Fn([u8; N]) -> T) {
     let (chunks, rest) = bytes.as_chunks::<N>();
     assert!(rest.is_empty() && chunks.len() == out.len(), "{} bytes for {} elements", bytes.len(), out.len());
-    for (out, &chunk) in out.iter_mut().zip(chunks) {
-        *out = decode(chunk);
-    }
+    vectorised(|| {
+        for (out, &chunk) in out.iter_mut().zip(chunks) {
+            *out = decode(chunk);
+        }
+    });
 }
 
 /// Some elements of one tensor as they are stored: what [`Storage::byte_ranges`] asked for, and was given.

@@ -23,6 +23,15 @@ pub trait ByteSource: Send + Sync {
     /// The bytes of `range`, which lies within `0..length()`.
     fn read(&self, range: Range<u64>) -> ReadFuture<'_>;
 
+    /// The bytes from `start` on, as many as `out` holds, which lie within `0..length()`, into memory that is there.
+    fn read_into<'a>(&'a self, start: u64, out: &'a mut [u8]) -> FillFuture<'a> {
+        Box::pin(async move {
+            let block = self.read(start..start.saturating_add(out.len() as u64)).await?;
+            out.copy_from_slice(&block.bytes());
+            Ok(())
+        })
+    }
+
     /// How many bytes a read should ask for where more are wanted, because each costs time of its own: what lies side by
     /// side is then read together. 0 where a read costs nothing.
     fn read_size(&self) -> u64 {
@@ -42,6 +51,9 @@ pub trait ByteSource: Send + Sync {
 
 /// What [`ByteSource::read`] returns.
 pub type ReadFuture<'a> = Pin<Box<dyn Future<Output = Result<Block, ReadError>> + 'a>>;
+
+/// What [`ByteSource::read_into`] returns.
+pub type FillFuture<'a> = Pin<Box<dyn Future<Output = Result<(), ReadError>> + 'a>>;
 
 /// Some bytes, owned by whoever made them: a view into a mapping, a buffer, or memory that is not this program's own.
 #[derive(Clone)]

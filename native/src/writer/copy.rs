@@ -36,6 +36,42 @@ pub const fn copy_range(_from: &File, _from_start: u64, _to: &File, _to_start: u
     Ok(0)
 }
 
+/// Has two files share blocks, if their file system can; says whether they do. Places and length are multiples of its blocks.
+#[cfg(target_os = "linux")]
+pub fn share_range(from: &File, from_start: u64, to: &File, to_start: u64, length: u64) -> bool {
+    use std::os::fd::AsRawFd as _;
+
+    let range = libc::file_clone_range {
+        src_fd: from.as_raw_fd().into(),
+        src_offset: from_start,
+        src_length: length,
+        dest_offset: to_start,
+    };
+    // SAFETY: Both descriptors are open as long as their files are borrowed, and the struct outlives the call.
+    unsafe { libc::ioctl(to.as_raw_fd(), libc::FICLONERANGE as _, &raw const range) == 0 }
+}
+
+/// Other systems share blocks in ways of their own.
+#[cfg(not(target_os = "linux"))]
+pub const fn share_range(_from: &File, _from_start: u64, _to: &File, _to_start: u64, _length: u64) -> bool {
+    false
+}
+
+/// Has the system begin to bring bytes that were written to the disk, so that waiting for them takes less in the end.
+#[cfg(target_os = "linux")]
+pub fn start_writing(file: &File, at: u64, length: u64) {
+    use std::os::fd::AsRawFd as _;
+
+    if let (Ok(at), Ok(length)) = (libc::off64_t::try_from(at), libc::off64_t::try_from(length)) {
+        // SAFETY: The descriptor is open as long as its file is borrowed. It is a hint: what it says does not matter.
+        let _ = unsafe { libc::sync_file_range(file.as_raw_fd(), at, length, libc::SYNC_FILE_RANGE_WRITE) };
+    }
+}
+
+/// Other systems have no such hint.
+#[cfg(not(target_os = "linux"))]
+pub const fn start_writing(_file: &File, _at: u64, _length: u64) {}
+
 /// Writes all of some bytes at a place in a file.
 #[cfg(unix)]
 pub fn write_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {

@@ -8,6 +8,7 @@ mod copy;
 mod error;
 mod journal;
 mod shard;
+mod sink;
 mod space;
 
 use std::fs::{self, File};

@@ -16,32 +16,31 @@ use stethoscope_core::source::ByteSource;
 use stethoscope_core::work::{Cancelled, Event};
 
 use super::WriteError;
-use super::copy::{copy_range, write_at};
+use super::copy::share_range;
+use super::sink::{ALIGNMENT, Buffer, Sink};
 
-/// Bytes that the system is asked to copy at once: few enough that a run can be stopped soon.
-const COPY_BYTES: u64 = 32 << 20;
+/// Bytes that a thread makes and writes at once: enough that a disk is not asked too often, few enough that they are still in
+/// the processor's caches when they are written.
+const BLOCK_BYTES: u64 = 1 << 20;
 
-/// Bytes that are made, or read and written, at once. Several of these, as numbers and for every input, are all the memory
-/// that a thread needs; more would not stay in its core's cache.
-const MADE_BYTES: u64 = 256 << 10;
+/// Fewer bytes are written rather than shared with the file that has them.
+const LEAST_SHARED: u64 = 1 << 20;
+
+/// Threads for each that computes, since a disk takes its time too.
+const THREADS_EACH: usize = 2;
 
 /// How often progress is told, and whether anybody still listens is found out.
 const PROGRESS: Duration = Duration::from_millis(50);
 
-/// A stretch of the file.
-enum Piece {
-    Copied { bytes: Range<u64>, from: Arc<dyn ByteSource>, start: u64 },
-    Made { bytes: Range<u64> },
-}
-
 /// What the threads share.
 struct Work {
-    source: Arc<dyn ByteSource>,
-    pieces: Vec<Piece>,
+    shard: FolderShard,
+    /// Stretches of the file, each made at once; in order.
+    blocks: Vec<Range<u64>>,
     next: AtomicUsize,
     bytes_done: AtomicU64,
     is_stopped: AtomicBool,
-    file: File,
+    sink: Sink,
     path: PathBuf,
     /// The files that are copied from, by their paths.
     inputs: HashMap<PathBuf, File>,
@@ -72,20 +71,21 @@ pub async fn write(
     observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
 ) -> Result<(), WriteError> {
     let failed = |source| WriteError::Io { doing: "writing", path: path.to_owned(), source };
-    let file = File::create(path).map_err(failed)?;
-    file.set_len(shard.source.length()).map_err(failed)?;
+    let sink = Sink::create(path, shard.source.length()).map_err(failed)?;
+    let inputs = inputs(&shard.parts);
+    let shared = share(&shard.parts, &inputs, &sink);
     let work = Arc::new(Work {
-        source: shard.source.clone(),
-        pieces: pieces(&shard.parts),
+        blocks: blocks(shard.source.length(), &shared),
+        shard: shard.clone(),
         next: AtomicUsize::new(0),
-        bytes_done: AtomicU64::new(0),
+        bytes_done: AtomicU64::new(shared.iter().map(|range| range.end - range.start).sum()),
         is_stopped: AtomicBool::new(false),
-        file,
+        sink,
         path: path.to_owned(),
-        inputs: inputs(&shard.parts),
+        inputs,
     });
     let (sender, results) = channel();
-    let handles = (0..threads.clamp(1, work.pieces.len().max(1)))
+    let handles = (0..threads.max(1).saturating_mul(THREADS_EACH).clamp(1, work.blocks.len().max(1)))
         .map(|_| {
             let (work, sender) = (work.clone(), sender.clone());
             thread::spawn(move || {
@@ -110,36 +110,43 @@ pub async fn write(
         // A thread ends without a result only by a panic, which it has told.
         return Err(failed(io::Error::other("a thread stopped before its end")));
     }
-    threads.work.file.sync_all().map_err(failed)
+    threads.work.sink.finish().map_err(failed)
 }
 
-/// The parts, cut so that many threads have something to do.
-fn pieces(parts: &[Part]) -> Vec<Piece> {
-    let cut = |bytes: &Range<u64>, most: u64| {
-        let Range { start, end } = *bytes;
-        (0..(end - start).div_ceil(most)).map(move |n| start + n * most..end.min(start + (n + 1) * most))
-    };
-    let mut pieces = Vec::new();
+/// Has the file share what it can with the files that its bytes come from; says which stretches, in order.
+fn share(parts: &[Part], inputs: &HashMap<PathBuf, File>, sink: &Sink) -> Vec<Range<u64>> {
+    let mut shared = Vec::new();
     for part in parts {
-        match part {
-            Part::Copied { bytes, from, start } => {
-                let first = bytes.start;
-                pieces.extend(cut(bytes, COPY_BYTES).map(|bytes| Piece::Copied {
-                    start: start + (bytes.start - first),
-                    from: from.clone(),
-                    bytes,
-                }));
-            }
-            Part::Made { bytes, is_whole: true } => pieces.push(Piece::Made { bytes: bytes.clone() }),
-            Part::Made { bytes, .. } => pieces.extend(cut(bytes, MADE_BYTES).map(|bytes| Piece::Made { bytes })),
+        let Part::Copied { bytes, from, start } = part else { continue };
+        let Some(input) = from.path().and_then(|path| inputs.get(path)) else { continue };
+        let inner = bytes.start.next_multiple_of(ALIGNMENT)..bytes.end / ALIGNMENT * ALIGNMENT;
+        let is_aligned = bytes.start % ALIGNMENT == start % ALIGNMENT;
+        if !is_aligned || inner.end.saturating_sub(inner.start) < LEAST_SHARED {
+            continue;
         }
+        let from = start + (inner.start - bytes.start);
+        if !share_range(input, from, sink.file(), inner.start, inner.end - inner.start) {
+            // Most file systems cannot; those that can refuse none of these.
+            break;
+        }
+        shared.push(inner);
     }
-    // What one thread must make alone is begun early, the longest first, so that nobody waits for it at the end.
-    pieces.sort_by_key(|piece| match piece {
-        Piece::Made { bytes } if bytes.end - bytes.start > MADE_BYTES => u64::MAX - (bytes.end - bytes.start),
-        _ => u64::MAX,
-    });
-    pieces
+    shared
+}
+
+/// The file but for what is shared, in blocks that begin at multiples of [`BLOCK_BYTES`] or where something shared ends.
+fn blocks(length: u64, shared: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut blocks = Vec::new();
+    let mut at = 0;
+    for hole in shared.iter().cloned().chain(std::iter::once(length..length)) {
+        while at < hole.start {
+            let end = (at / BLOCK_BYTES + 1).saturating_mul(BLOCK_BYTES).min(hole.start);
+            blocks.push(at..end);
+            at = end;
+        }
+        at = hole.end;
+    }
+    blocks
 }
 
 /// Opens the files that are copied from. One that cannot be opened is read instead.
@@ -158,17 +165,16 @@ fn inputs(parts: &[Part]) -> HashMap<PathBuf, File> {
 }
 
 impl Work {
-    /// Takes pieces until there are no more.
+    /// Takes blocks until there are no more.
     fn run(&self) -> Result<(), WriteError> {
-        while let Some(piece) = self.pieces.get(self.next.fetch_add(1, Ordering::Relaxed)) {
-            let result = match piece {
-                Piece::Made { bytes } => self.make_all(bytes),
-                Piece::Copied { bytes, from, start } => self.copy(from, bytes, *start),
-            };
+        let mut buffer = Buffer::new(BLOCK_BYTES);
+        while let Some(block) = self.blocks.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            let result = self.write(block, &mut buffer);
             if result.is_err() {
                 self.is_stopped.store(true, Ordering::Relaxed);
             }
             result?;
+            self.bytes_done.fetch_add(block.end - block.start, Ordering::Relaxed);
             if self.is_stopped.load(Ordering::Relaxed) {
                 break;
             }
@@ -176,52 +182,92 @@ impl Work {
         Ok(())
     }
 
-    /// Makes bytes of the file, a few at a time.
-    fn make_all(&self, bytes: &Range<u64>) -> Result<(), WriteError> {
-        let mut start = bytes.start;
-        while start < bytes.end && !self.is_stopped.load(Ordering::Relaxed) {
-            let end = bytes.end.min(start + MADE_BYTES);
-            self.make(&*self.source, &(start..end), start)?;
-            start = end;
-        }
-        Ok(())
-    }
-
     fn is_unfinished(&self) -> bool {
-        self.bytes_done.load(Ordering::Relaxed) < self.source.length()
+        self.bytes_done.load(Ordering::Relaxed) < self.shard.source.length()
     }
 
-    fn copy(&self, from: &Arc<dyn ByteSource>, bytes: &Range<u64>, start: u64) -> Result<(), WriteError> {
-        let mut at = bytes.start;
-        if let Some(input) = from.path().and_then(|path| self.inputs.get(path)) {
-            while at < bytes.end {
-                let copied = copy_range(input, start + (at - bytes.start), &self.file, at, bytes.end - at);
-                match copied.map_err(|source| self.failed(source))? {
-                    // The rest is read and written; if the file has shrunk, reading says so.
-                    0 => break,
-                    copied => at += copied,
-                }
+    /// Writes a block of the file.
+    fn write(&self, block: &Range<u64>, buffer: &mut Buffer) -> Result<(), WriteError> {
+        let first = self.shard.parts.partition_point(|part| part.bytes().end <= block.start);
+        let parts = self.shard.parts[first..].iter().take_while(|part| part.bytes().start < block.end);
+        if let [part] = parts.clone().take(2).collect::<Vec<_>>()[..]
+            && !self.sink.is_direct()
+            && self.copy(part, block)?
+        {
+            return Ok(());
+        }
+        let length = (block.end - block.start) as usize;
+        let bytes = buffer.bytes_mut(length);
+        for part in parts {
+            let wanted = block.start.max(part.bytes().start)..block.end.min(part.bytes().end);
+            let place = (wanted.start - block.start) as usize..(wanted.end - block.start) as usize;
+            self.fill(part, wanted, &mut bytes[place])?;
+        }
+        self.sink.write(buffer, length, block.start).map_err(|source| self.failed(source))
+    }
+
+    /// Writes the bytes of a part that are at `wanted` in the file into `out`.
+    fn fill(&self, part: &Part, wanted: Range<u64>, out: &mut [u8]) -> Result<(), WriteError> {
+        let (source, start): (&dyn ByteSource, u64) = match part {
+            Part::Copied { bytes, from, start } => (&**from, start + (wanted.start - bytes.start)),
+            Part::Made { .. } => (&*self.shard.source, wanted.start),
+        };
+        // A file that has shrunk is read again as a source, which says so.
+        if let Some(input) = self.input(source)
+            && read_at(input, out, start).is_ok()
+        {
+            return Ok(());
+        }
+        Ok(pollster::block_on(source.read_into(start, out))?)
+    }
+
+    /// Has the system copy a block that is part of another file; says whether all of it was.
+    fn copy(&self, part: &Part, block: &Range<u64>) -> Result<bool, WriteError> {
+        let Part::Copied { bytes, from, start } = part else { return Ok(false) };
+        let Some(input) = self.input(&**from) else { return Ok(false) };
+        let mut at = block.start;
+        while at < block.end {
+            let copied = self.sink.copy(input, start + (at - bytes.start), at, block.end - at);
+            match copied.map_err(|source| self.failed(source))? {
+                0 => return Ok(false),
+                copied => at += copied,
             }
-            self.bytes_done.fetch_add(at - bytes.start, Ordering::Relaxed);
         }
-        while at < bytes.end {
-            let end = bytes.end.min(at + MADE_BYTES);
-            let wanted = start + (at - bytes.start)..start + (end - bytes.start);
-            self.make(&**from, &wanted, at)?;
-            at = end;
-        }
-        Ok(())
+        Ok(true)
     }
 
-    /// Reads bytes of a source and writes them from `at` on.
-    fn make(&self, source: &dyn ByteSource, bytes: &Range<u64>, at: u64) -> Result<(), WriteError> {
-        let block = pollster::block_on(source.read(bytes.clone()))?;
-        write_at(&self.file, &block.bytes(), at).map_err(|source| self.failed(source))?;
-        self.bytes_done.fetch_add(bytes.end - bytes.start, Ordering::Relaxed);
-        Ok(())
+    /// The open file that a source is.
+    fn input(&self, source: &dyn ByteSource) -> Option<&File> {
+        self.inputs.get(source.path()?)
     }
 
     fn failed(&self, source: io::Error) -> WriteError {
         WriteError::Io { doing: "writing", path: self.path.clone(), source }
+    }
+}
+
+/// Fills memory with the bytes of a file from `at` on.
+#[cfg(unix)]
+fn read_at(file: &File, out: &mut [u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, out, at)
+}
+
+/// Elsewhere files are read as the sources that they are.
+#[cfg(not(unix))]
+fn read_at(_file: &File, _out: &mut [u8], _at: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_cover_what_is_not_shared_and_begin_where_a_disk_can_take_them() {
+        const MIB: u64 = 1 << 20;
+        let shared = [4096..MIB + 8192, 3 * MIB..4 * MIB];
+        let found = blocks(4 * MIB + 5, &shared);
+        assert_eq!(found, [0..4096, MIB + 8192..2 * MIB, 2 * MIB..3 * MIB, 4 * MIB..4 * MIB + 5]);
+        assert!(found.iter().all(|block| block.start % ALIGNMENT == 0));
     }
 }

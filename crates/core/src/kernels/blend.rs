@@ -1,6 +1,8 @@
 //! Sums of vectors times factors, which is what linear, slerp and task arithmetic come to: the twin of the shader of the
 //! same name.
 
+use super::vectorised;
+
 /// Elements taken together, so that what is added to stays in the first-level cache.
 const TILE: usize = 1_024;
 
@@ -12,13 +14,14 @@ pub(crate) fn blend(base: Option<&[f32]>, factors: &[f32], vectors: &[&[f32]], o
     for (start, out) in (0..).step_by(TILE).zip(out.chunks_mut(TILE)) {
         let tile = start..start + out.len();
         let vectors = factors.iter().zip(vectors).map(|(&factor, vector)| (factor, &vector[tile.clone()]));
-        match base {
+        vectorised(|| match base {
             Some(base) => add_deltas(&base[tile.clone()], vectors, out),
             None => add_vectors(vectors, out),
-        }
+        });
     }
 }
 
+#[inline]
 fn add_vectors<'a>(mut vectors: impl Iterator<Item = (f32, &'a [f32])>, out: &mut [f32]) {
     match vectors.next() {
         Some((1.0, values)) => out.copy_from_slice(values),
@@ -36,6 +39,7 @@ fn add_vectors<'a>(mut vectors: impl Iterator<Item = (f32, &'a [f32])>, out: &mu
     }
 }
 
+#[inline]
 fn add_deltas<'a>(base: &[f32], vectors: impl Iterator<Item = (f32, &'a [f32])>, out: &mut [f32]) {
     out.fill(0.0);
     for (factor, values) in vectors {

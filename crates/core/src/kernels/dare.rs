@@ -1,6 +1,7 @@
 //! DARE's masks, drawn for each element: the twin of the shader of the same name, which also adds up what is kept, as
 //! `blend` does here.
 
+use super::vectorised;
 use crate::random::Stream;
 
 /// Drawn together.
@@ -12,9 +13,11 @@ pub(crate) fn mask(draws: &Stream, probability: f32, first: u64, delta: &mut [f3
     for (values, first) in delta.chunks_mut(DRAWN).zip((first..).step_by(DRAWN)) {
         let drawn = &mut drawn[..values.len()];
         draws.fill_uniform(first, drawn);
-        for (value, drawn) in values.iter_mut().zip(drawn) {
-            *value = if *drawn < probability { *value } else { 0.0 };
-        }
+        vectorised(|| {
+            for (value, drawn) in values.iter_mut().zip(drawn) {
+                *value = if *drawn < probability { *value } else { 0.0 };
+            }
+        });
     }
 }
 

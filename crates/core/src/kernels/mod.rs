@@ -32,6 +32,8 @@ pub use delta::{Kernel, TILE};
 pub(crate) use nearswap::nearswap;
 pub use rows_and_columns::SquaredNorms;
 pub(crate) use rows_and_columns::square;
+/// Does some work, a loop over plain slices, compiled for the vector instructions that this processor has.
+pub(crate) use x86::vectorised;
 
 /// How much is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

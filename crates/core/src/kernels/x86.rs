@@ -1,9 +1,9 @@
 //! The kernels compiled for x86-64's vector extensions.
 
 #[cfg(not(target_arch = "x86_64"))]
-pub use absent::{available, compilation, prefetch};
+pub use absent::{available, compilation, prefetch, vectorised};
 #[cfg(target_arch = "x86_64")]
-pub use present::{available, compilation, prefetch};
+pub use present::{available, compilation, prefetch, vectorised};
 
 #[cfg(target_arch = "x86_64")]
 mod present {
@@ -48,6 +48,22 @@ mod present {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
 
+    /// Does some work, which is inlined here, with AVX2 where there is one. Results are the same: products and sums are
+    /// never contracted.
+    #[inline(always)]
+    pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+        #[target_feature(enable = "avx2,fma")]
+        fn compiled<R>(work: impl FnOnce() -> R) -> R {
+            work()
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            // SAFETY: the processor has just been asked.
+            unsafe { compiled(work) }
+        } else {
+            work()
+        }
+    }
+
     fn avx512<F: Format>(a: &[u8], b: &[u8], detail: Detail, scatter: &mut Scatter, sums: &mut DeltaSums) {
         #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")]
         fn compiled<F: Format>(a: &[u8], b: &[u8], detail: Detail, scatter: &mut Scatter, sums: &mut DeltaSums) {
@@ -80,6 +96,12 @@ mod absent {
     /// Nothing.
     #[inline(always)]
     pub fn prefetch(_: *const u8) {}
+
+    /// Does some work with what every processor of this architecture has.
+    #[inline(always)]
+    pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+        work()
+    }
 
     /// The portable kernels.
     pub fn compilation(_: InstructionSet) -> Compilation {

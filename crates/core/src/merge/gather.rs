@@ -2,10 +2,14 @@
 
 use std::any::Any;
 
-use super::{MergeError, Piece, Reduction};
+use super::{Look, MergeError, Piece, Reduction};
 
 /// What a pass gathers, as a plain type.
 pub(super) trait Gather: Send + Sized + 'static {
+    /// What it must see.
+    fn look(&self) -> Look {
+        Look::Whole
+    }
     /// Adds a piece.
     fn add(&mut self, piece: &Piece<'_>);
     /// Adds what another one gathered.
@@ -13,6 +17,10 @@ pub(super) trait Gather: Send + Sized + 'static {
 }
 
 impl<G: Gather> Reduction for G {
+    fn look(&self) -> Look {
+        Gather::look(self)
+    }
+
     fn add(&mut self, piece: &Piece<'_>) {
         Gather::add(self, piece);
     }

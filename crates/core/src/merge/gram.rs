@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::gather::{Gather, add_all};
 use super::tile::{Tile, Vectors, tiles};
 use super::{MergeError, Piece, TensorContext};
+use crate::kernels::vectorised;
 
 /// Which elements of a tensor make one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,14 +169,18 @@ impl Products<'_> {
 
 /// A scalar product in f64, over lanes that the compiler can put into registers.
 pub(super) fn dot(x: &[f32], y: &[f32]) -> f64 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0_f64; LANES];
-    let (x, y) = (x.chunks_exact(LANES), y.chunks_exact(LANES));
-    let rest: f64 = x.remainder().iter().zip(y.remainder()).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum();
-    for (x, y) in x.zip(y) {
-        for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane += f64::from(x) * f64::from(y);
+    const LANES: usize = 16;
+    let (x, rest_of_x) = x.as_chunks::<LANES>();
+    let (y, rest_of_y) = y.as_chunks::<LANES>();
+    let product = |(&x, &y): (&f32, &f32)| f64::from(x) * f64::from(y);
+    let sum = vectorised(|| {
+        let mut lanes = [0.0_f64; LANES];
+        for (x, y) in x.iter().zip(y) {
+            for lane in 0..LANES {
+                lanes[lane] += f64::from(x[lane]) * f64::from(y[lane]);
+            }
         }
-    }
-    lanes.iter().sum::<f64>() + rest
+        lanes.iter().sum::<f64>()
+    });
+    sum + rest_of_x.iter().zip(rest_of_y).map(product).sum::<f64>()
 }

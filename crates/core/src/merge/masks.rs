@@ -1,8 +1,11 @@
 //! Which elements of a delta are kept.
 
 use super::ranking::{Cut, keep_between};
-use crate::kernels::mask_at_random;
+use crate::kernels::{mask_at_random, vectorised};
 use crate::random::Stream;
+
+/// All bits of an f32 but its sign.
+const MAGNITUDE: u32 = i32::MAX as u32;
 
 /// The elements of one model's delta that are kept.
 #[derive(Clone, Debug)]
@@ -56,8 +59,9 @@ impl Mask {
             Self::Ranked { above, below } => keep_between(*above, *below, first, delta),
             Self::Random { probability, draws } => mask_at_random(draws, *probability, first, delta),
             Self::RandomByRank { lowest, highest, row, draws } => {
+                let mut room = Room::default();
                 for (values, first) in delta.chunks_mut((*row).max(1)).zip((first..).step_by((*row).max(1))) {
-                    apply_by_rank(*lowest, *highest, draws, first, values);
+                    apply_by_rank(*lowest, *highest, draws, first, values, &mut room);
                 }
             }
         }
@@ -65,55 +69,97 @@ impl Mask {
 }
 
 /// Masks one row. Equal magnitudes rank by index.
-fn apply_by_rank(lowest: f64, highest: f64, draws: &Stream, first: u64, row: &mut [f32]) {
+fn apply_by_rank(lowest: f64, highest: f64, draws: &Stream, first: u64, row: &mut [f32], room: &mut Room) {
     // A row of one element has no smallest and no largest: it is in the middle.
     let (lowest, step) = match row.len() {
         0 | 1 => ((lowest + highest) / 2.0, 0.0),
         length => (lowest, (highest - lowest) / (length - 1) as f64),
     };
-    let mut drawn = vec![0.0; row.len()];
-    draws.fill_uniform(first, &mut drawn);
-    for (rank, at) in by_magnitude(row).into_iter().enumerate() {
-        let is_kept = f64::from(drawn[at]) < lowest + step * rank as f64;
+    room.drawn.resize(row.len(), 0.0);
+    draws.fill_uniform(first, &mut room.drawn);
+    sort_by_magnitude(row, room);
+    for (rank, key) in room.sorted.iter().enumerate() {
+        let at = (key & INDEX) as usize;
+        let is_kept = f64::from(room.drawn[at]) < lowest + step * rank as f64;
         // All bits or none: a branch here would be guessed wrong half the time.
         row[at] = f32::from_bits(row[at].to_bits() & u32::from(is_kept).wrapping_neg());
     }
 }
 
-/// The indices of a row's values, the smallest magnitude first, equal ones in order.
+/// The part of a key that is an index; the rest are the bits of a magnitude.
+const INDEX: u64 = u32::MAX as u64;
+
+/// Memory that is used again for every row.
+#[derive(Default)]
+struct Room {
+    drawn: Vec<f32>,
+    /// Which part of the magnitudes' range each value is in.
+    shares: Vec<u16>,
+    /// Where the next value of each part goes.
+    places: Vec<u32>,
+    /// Magnitude and index of each value, the smallest magnitude first, equal ones in order.
+    sorted: Vec<u64>,
+}
+
+/// Sorts a row's values by magnitude, in time that is linear in its length but for rows of a few values far above all
+/// others.
 ///
-/// A long row is sorted digit by digit, from the least significant on, in time that is linear in its length.
-fn by_magnitude(row: &[f32]) -> Vec<usize> {
-    const DIGIT: u32 = 11;
-    const DIGITS: u32 = 3;
-    const INDEX: u64 = u32::MAX as u64;
-    let keyed = |(index, value): (u64, &f32)| u64::from(value.abs().to_bits()) << 32 | index;
-    let digit = |key: u64, number: usize| (key >> (32 + DIGIT * number as u32)) as usize % (1 << DIGIT);
-    let mut order: Vec<u64> = (0..).zip(row).map(keyed).collect();
-    if order.len() < 256 {
-        order.sort_unstable();
-    } else {
-        let mut places = [[0_u32; 1 << DIGIT]; DIGITS as usize];
-        for &key in &order {
-            for (number, places) in places.iter_mut().enumerate() {
-                places[digit(key, number)] += 1;
-            }
+/// The values are dealt out into as many equal parts of their range as there are values, which keeps equal ones in order; within
+/// a part, a few values are left to be sorted.
+fn sort_by_magnitude(row: &[f32], room: &mut Room) {
+    /// More values than these in one part are sorted by other means.
+    const FEW: usize = 32;
+    let Room { shares, places, sorted, .. } = room;
+    let parts = row.len().next_power_of_two().clamp(1, 1 << 12);
+    shares.resize(row.len(), 0);
+    let largest = vectorised(|| row.iter().fold(0, |largest, value| (value.to_bits() & MAGNITUDE).max(largest)));
+    // Rounding keeps the order. Without a scale, for a row of zeros or one that holds no numbers, all are in one part.
+    let scale = (parts - 1) as f32 / f32::from_bits(largest);
+    let scale = if scale.is_finite() { scale } else { 0.0 };
+    let last = (parts - 1) as f32;
+    vectorised(|| {
+        for (share, value) in shares.iter_mut().zip(row) {
+            *share = (value.abs() * scale).min(last) as i32 as u16;
         }
-        let mut sorted = vec![0; order.len()];
-        for (number, places) in places.iter_mut().enumerate() {
-            let mut before = 0;
-            for place in &mut *places {
-                before += std::mem::replace(place, before);
-            }
-            for &key in &order {
-                let place = &mut places[digit(key, number)];
-                sorted[*place as usize] = key;
-                *place += 1;
-            }
-            std::mem::swap(&mut order, &mut sorted);
-        }
+    });
+    places.clear();
+    places.resize(parts, 0);
+    for share in &*shares {
+        places[usize::from(*share)] += 1;
     }
-    order.into_iter().map(|key| (key & INDEX) as usize).collect()
+    let mut before = 0;
+    for place in &mut *places {
+        before += std::mem::replace(place, before);
+    }
+    sorted.resize(row.len(), 0);
+    for ((index, value), share) in (0_u64..).zip(row).zip(&*shares) {
+        let place = &mut places[usize::from(*share)];
+        sorted[*place as usize] = u64::from(value.to_bits() & MAGNITUDE) << 32 | index;
+        *place += 1;
+    }
+    let mut start = 0;
+    for end in places.iter().map(|end| *end as usize) {
+        let part = &mut sorted[start..end];
+        if part.len() > FEW {
+            part.sort_unstable();
+        } else {
+            insert_in_order(part);
+        }
+        start = end;
+    }
+}
+
+/// Sorts a few values that are nearly in order.
+fn insert_in_order(keys: &mut [u64]) {
+    for at in 1..keys.len() {
+        let key = keys[at];
+        let mut place = at;
+        while place > 0 && keys[place - 1] > key {
+            keys[place] = keys[place - 1];
+            place -= 1;
+        }
+        keys[place] = key;
+    }
 }
 
 #[cfg(test)]
@@ -125,10 +171,19 @@ mod tests {
         let mut row = vec![0.0; 3_000];
         Stream::new(1, "row", 0).fill_gaussian(0, &mut row);
         row.iter_mut().step_by(3).for_each(|value| *value = value.round());
-        for length in [0, 1, 2, 255, 3_000] {
-            let mut expected: Vec<usize> = (0..length).collect();
-            expected.sort_by(|&x, &y| row[x].abs().total_cmp(&row[y].abs()));
-            assert_eq!(by_magnitude(&row[..length]), expected);
+        let mut far = row.clone();
+        far[7] = 1e30;
+        let mut infinite = row.clone();
+        infinite[5] = f32::NEG_INFINITY;
+        let mut room = Room::default();
+        for row in [row, far, infinite, vec![0.0; 3_000], vec![-1e-45; 3_000]] {
+            for length in [0, 1, 2, 255, 3_000] {
+                let mut expected: Vec<u64> = (0..length as u64).collect();
+                expected.sort_by(|&x, &y| row[x as usize].abs().total_cmp(&row[y as usize].abs()));
+                sort_by_magnitude(&row[..length], &mut room);
+                let order: Vec<u64> = room.sorted.iter().map(|key| key & INDEX).collect();
+                assert_eq!(order, expected);
+            }
         }
     }
 }

@@ -51,6 +51,7 @@ mod tasks;
 mod tile;
 
 use std::any::Any;
+use std::ops::Range;
 
 pub use error::MergeError;
 pub use method::{Base, Method};
@@ -127,9 +128,39 @@ pub trait Merger: Send + Sync {
     fn map(&self, piece: &Piece<'_>, out: &mut [f32]);
 }
 
+/// What of a tensor must be looked at in a pass. More may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// None of it.
+    Nothing,
+    /// Parts of it, spread over all of it.
+    Sample,
+    /// Some elements that follow each other.
+    Range(Range<u64>),
+    /// All of it.
+    Whole,
+}
+
+impl Look {
+    /// What is enough for both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Nothing, look) | (look, Self::Nothing) => look,
+            (one, other) if one == other => one,
+            _ => Self::Whole,
+        }
+    }
+}
+
 /// What a pass over a tensor gathers.
 pub trait Reduction: Send {
-    /// Adds a piece. Every element is added once, to one of the accumulators of a pass.
+    /// What it must see.
+    fn look(&self) -> Look {
+        Look::Whole
+    }
+
+    /// Adds a piece. Every element that [`Self::look`] asks for is added once, to one of the accumulators of a pass.
     fn add(&mut self, piece: &Piece<'_>);
 
     /// Adds what another accumulator of the same pass gathered.

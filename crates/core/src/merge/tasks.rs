@@ -14,9 +14,10 @@ use std::sync::Arc;
 
 use super::gather::{Gather, taken};
 use super::masks::Mask;
-use super::ranking::{Equal, Ranking, Scores};
+use super::ranking::{Cut, Equal, Ranking, Scores};
 use super::tile::{TILE, subtract, tiles};
 use super::{MergeError, Merger, Piece, Reduction};
+use crate::kernels::vectorised;
 
 /// How thinned deltas become one.
 #[derive(Clone, Debug)]
@@ -81,10 +82,33 @@ impl Tasks {
             return;
         };
         let masks = Arc::make_mut(&mut self.masks);
-        for (cuts, model) in ranking.cuts().chunks_exact(2).zip(models) {
+        let sums: Vec<Option<[f64; 2]>> = ranking.sums().collect();
+        let mut rescaling = vec![1.0; masks.len()];
+        for ((cuts, sums), model) in ranking.cuts().chunks_exact(2).zip(sums.chunks_exact(2)).zip(models) {
             masks[model] = Mask::Ranked { above: cuts[0], below: cuts[1] };
+            rescaling[model] = factor(kept_between(cuts, sums));
+        }
+        // What is left by masks of other kinds is added up in a pass of its own.
+        if self.rescale && masks.iter().all(|mask| matches!(mask, Mask::All | Mask::Ranked { .. })) {
+            self.rescaling = rescaling;
         }
     }
+}
+
+/// The sums of all magnitudes and of those between two cuts, as the search for these found them.
+fn kept_between(cuts: &[Cut], sums: &[Option<[f64; 2]>]) -> [f64; 2] {
+    let all = sums.iter().flatten().map(|[all, _]| *all).next().unwrap_or(0.0);
+    let before = |index: usize| match sums[index] {
+        Some([_, before]) => before,
+        None if cuts[index] == Cut::END => all,
+        None => 0.0,
+    };
+    [all, before(1) - before(0)]
+}
+
+/// What gives a thinned delta back its L1 norm, from that of all of it and of what is kept.
+fn factor([all, kept]: [f64; 2]) -> f32 {
+    if kept > 0.0 { (all / kept) as f32 } else { 1.0 }
 }
 
 impl Merger for Tasks {
@@ -109,7 +133,7 @@ impl Merger for Tasks {
             return Ok(());
         }
         let Norms { norms, .. } = *taken(reduction)?;
-        self.rescaling = norms.iter().map(|&[all, kept]| if kept > 0.0 { (all / kept) as f32 } else { 1.0 }).collect();
+        self.rescaling = norms.into_iter().map(factor).collect();
         Ok(())
     }
 
@@ -125,7 +149,7 @@ impl Merger for Tasks {
                 subtract(&input[rows.clone()], &base[rows.clone()], delta);
                 self.masks[model].apply(piece.first + start as u64, delta);
                 if let Some(&factor) = self.rescaling.get(model).filter(|&&factor| factor != 1.0) {
-                    delta.iter_mut().for_each(|value| *value *= factor);
+                    vectorised(|| delta.iter_mut().for_each(|value| *value *= factor));
                 }
             }
             for tile in tiles(rows.len()) {
@@ -149,9 +173,11 @@ impl Sum {
         if self.normalise {
             divide(out, divisors);
         }
-        for (out, base) in out.iter_mut().zip(base) {
-            *out = base + self.scale * *out;
-        }
+        vectorised(|| {
+            for (out, base) in out.iter_mut().zip(base) {
+                *out = base + self.scale * *out;
+            }
+        });
     }
 }
 
@@ -159,17 +185,21 @@ impl Sum {
 pub(super) fn add_up<'a>(weighted: impl Iterator<Item = (f32, &'a [f32])>, sums: &mut [f32]) {
     sums.fill(0.0);
     for (weight, delta) in weighted {
-        for (sum, delta) in sums.iter_mut().zip(delta) {
-            *sum += delta * weight;
-        }
+        vectorised(|| {
+            for (sum, delta) in sums.iter_mut().zip(delta) {
+                *sum += delta * weight;
+            }
+        });
     }
 }
 
 /// Divides sums by the weights that went into them, where there are any.
 pub(super) fn divide(sums: &mut [f32], divisors: &[f32]) {
-    for (sum, &divisor) in sums.iter_mut().zip(divisors) {
-        *sum /= if divisor.abs() < 1e-8 { 1.0 } else { divisor };
-    }
+    vectorised(|| {
+        for (sum, &divisor) in sums.iter_mut().zip(divisors) {
+            *sum /= if divisor.abs() < 1e-8 { 1.0 } else { divisor };
+        }
+    });
 }
 
 /// Replaces sums by those of the weighted values alone that have the sums' sign, and writes the weights of these. A sum of 0 counts
@@ -185,13 +215,15 @@ pub(super) fn keep_agreeing<'a>(
     sums.fill(0.0);
     divisors.fill(0.0);
     for (weight, delta) in weighted {
-        for (((sum, divisor), &delta), &prevailing) in sums.iter_mut().zip(&mut *divisors).zip(delta).zip(&*prevailing)
-        {
-            let value = delta * weight;
-            let agrees = if prevailing >= 0.0 { value > 0.0 } else { value < 0.0 };
-            *sum += if agrees { value } else { 0.0 };
-            *divisor += if agrees { weight } else { 0.0 };
-        }
+        vectorised(|| {
+            let sums = sums.iter_mut().zip(&mut *divisors);
+            for (((sum, divisor), &delta), &prevailing) in sums.zip(delta).zip(&*prevailing) {
+                let value = delta * weight;
+                let agrees = if prevailing >= 0.0 { value > 0.0 } else { value < 0.0 };
+                *sum += if agrees { value } else { 0.0 };
+                *divisor += if agrees { weight } else { 0.0 };
+            }
+        });
     }
 }
 
@@ -201,9 +233,11 @@ struct Magnitudes;
 impl Scores for Magnitudes {
     fn fill(&self, piece: &Piece<'_>, list: usize, from: usize, out: &mut [f32]) {
         let (Some(base), Some(input)) = (piece.base, piece.inputs.get(list)) else { return };
-        for ((out, value), base) in out.iter_mut().zip(&input[from..]).zip(&base[from..]) {
-            *out = (value - base).abs();
-        }
+        vectorised(|| {
+            for ((out, value), base) in out.iter_mut().zip(&input[from..]).zip(&base[from..]) {
+                *out = (value - base).abs();
+            }
+        });
     }
 }
 
@@ -239,14 +273,16 @@ impl Gather for Norms {
 
 /// In f64, over lanes that need not wait for each other.
 fn sum_of_magnitudes(values: &[f32]) -> f64 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0_f64; LANES];
-    let values = values.chunks_exact(LANES);
-    let rest: f64 = values.remainder().iter().map(|value| f64::from(value.abs())).sum();
-    for values in values {
-        for (lane, value) in lanes.iter_mut().zip(values) {
-            *lane += f64::from(value.abs());
+    const LANES: usize = 16;
+    let (values, rest) = values.as_chunks::<LANES>();
+    let sum = vectorised(|| {
+        let mut lanes = [0.0_f64; LANES];
+        for values in values {
+            for lane in 0..LANES {
+                lanes[lane] += f64::from(values[lane].abs());
+            }
         }
-    }
-    lanes.iter().sum::<f64>() + rest
+        lanes.iter().sum::<f64>()
+    });
+    sum + rest.iter().map(|value| f64::from(value.abs())).sum::<f64>()
 }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Piece;
+use crate::kernels::vectorised;
 
 /// Elements taken together.
 pub(super) const TILE: usize = 1_024;
@@ -72,7 +73,9 @@ impl Tile {
 
 /// What a model changed in the base.
 pub(super) fn subtract(model: &[f32], base: &[f32], delta: &mut [f32]) {
-    for ((delta, model), base) in delta.iter_mut().zip(model).zip(base) {
-        *delta = model - base;
-    }
+    vectorised(|| {
+        for ((delta, model), base) in delta.iter_mut().zip(model).zip(base) {
+            *delta = model - base;
+        }
+    });
 }

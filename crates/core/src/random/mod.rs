@@ -13,6 +13,7 @@
 mod normal;
 mod philox;
 
+use crate::kernels::vectorised;
 use sha2::{Digest, Sha256};
 
 pub(crate) use normal::quantile as normal_quantile;
@@ -95,12 +96,14 @@ impl Stream {
             *value = from_bits(self.bits(element));
         }
         for (values, quad) in rest.chunks_mut(4 * RUN).zip((first.div_ceil(4)..).step_by(RUN)) {
-            let words = philox4x32_run::<RUN>(quad, self.purpose, self.key);
-            for (lane, values) in values.chunks_mut(4).enumerate() {
-                for (value, words) in values.iter_mut().zip(&words) {
-                    *value = from_bits(words[lane]);
+            vectorised(|| {
+                let words = philox4x32_run::<RUN>(quad, self.purpose, self.key);
+                for (lane, values) in values.chunks_mut(4).enumerate() {
+                    for (value, words) in values.iter_mut().zip(&words) {
+                        *value = from_bits(words[lane]);
+                    }
                 }
-            }
+            });
         }
     }
 }

@@ -6,7 +6,7 @@ use super::draft::{Deed, Draft, DraftTensor, check_family, is_embedding, is_head
 use super::encode::can_encode;
 use super::error::ShapeError;
 use super::explain::What;
-use super::merged::{Input, Merged};
+use super::merged::{Buffers, Input, Merged};
 use super::mergekit::{Merge, SliceOfLayers, Source, Tokenizer};
 use super::settings::{Place, first};
 use super::tensor::{Layer, MadeTensor, Origin};
@@ -24,7 +24,7 @@ pub(super) fn compose(merge: &Merge, references: Vec<String>, models: Vec<Arc<Mo
     }
     let mut draft = Draft::new(references.clone(), models);
     merge.notes.iter().for_each(|note| draft.find(note.clone()));
-    let composer = Composer { merge, references, models: draft.models.clone() };
+    let composer = Composer { merge, references, models: draft.models.clone(), buffers: Arc::default() };
     let (tensors, order) = composer.tensors()?;
     draft.tensors = tensors;
     composer.note_left_behind(&mut draft);
@@ -50,6 +50,7 @@ struct Composer<'m> {
     merge: &'m Merge,
     references: Vec<String>,
     models: Vec<Arc<Model>>,
+    buffers: Arc<Buffers>,
 }
 
 /// A tensor of the result before its inputs have been found.
@@ -191,7 +192,8 @@ impl Composer<'_> {
                     source: Box::new(source),
                 })?;
                 draft.deeds = vec![Deed { what: What::Merged, from: None, elements: template.elements() }];
-                Origin::Merged(Arc::new(Merged::new(merger, base, inputs, work, &draft.name, template.elements())))
+                let named = (draft.name.as_str(), template.elements());
+                Origin::Merged(Arc::new(Merged::new(merger, base, inputs, work, named, self.buffers.clone())))
             }
         };
         let layer = Layer { region: Region::whole(&template.shape), origin };

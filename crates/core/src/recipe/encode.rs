@@ -1,6 +1,7 @@
 //! From numbers to stored bytes, rounded once, to the nearest, ties to even.
 
 use crate::dtype::Dtype;
+use crate::kernels::vectorised;
 
 /// Whether values can be written as this dtype: the floats that need no scales.
 pub(super) const fn can_encode(dtype: Dtype) -> bool {
@@ -32,9 +33,11 @@ fn bf16(value: f32) -> u16 {
 fn each<const N: usize>(values: &[f32], out: &mut [u8], encode: impl Fn(f32) -> [u8; N]) {
     let (chunks, rest) = out.as_chunks_mut::<N>();
     assert!(rest.is_empty() && chunks.len() == values.len(), "{} elements for {} values", chunks.len(), values.len());
-    for (chunk, &value) in chunks.iter_mut().zip(values) {
-        *chunk = encode(value);
-    }
+    vectorised(|| {
+        for (chunk, &value) in chunks.iter_mut().zip(values) {
+            *chunk = encode(value);
+        }
+    });
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::tensor::MadeTensor;
 use crate::model::Model;
-use crate::source::{Block, ByteSource, ReadError, ReadFuture};
+use crate::source::{Block, ByteSource, FillFuture, ReadError, ReadFuture};
 
 /// Bytes of tensors in a shard, unless one tensor alone has more: what the Hub's own tools cut at.
 pub const SHARD_BYTES: u64 = 5_000_000_000;
@@ -56,8 +56,6 @@ pub enum Part {
     Made {
         /// Where they are.
         bytes: Range<u64>,
-        /// Whether the first of them take as long as a look at all: one thread should make them.
-        is_whole: bool,
     },
 }
 
@@ -65,7 +63,7 @@ impl Part {
     /// Where the bytes are in the new file.
     pub const fn bytes(&self) -> &Range<u64> {
         match self {
-            Self::Copied { bytes, .. } | Self::Made { bytes, .. } => bytes,
+            Self::Copied { bytes, .. } | Self::Made { bytes } => bytes,
         }
     }
 }
@@ -159,12 +157,12 @@ impl MadeShard {
 
     /// The header, then each tensor; neighbours that are neighbours in their old file too are one part.
     fn parts(&self) -> Vec<Part> {
-        let mut parts = vec![Part::Made { bytes: 0..self.header.len() as u64, is_whole: false }];
+        let mut parts = vec![Part::Made { bytes: 0..self.header.len() as u64 }];
         for &(start, index) in &self.tensors {
             let tensor = &self.made.tensors[index];
             let bytes = start..start + tensor.bytes();
             let Some((model, at)) = tensor.copied() else {
-                parts.push(Part::Made { bytes, is_whole: tensor.needs_whole() });
+                parts.push(Part::Made { bytes });
                 continue;
             };
             let source = &self.made.models[model].checkpoint.sources[at.shard];
@@ -181,33 +179,49 @@ impl MadeShard {
     }
 
     async fn block(&self, range: Range<u64>) -> Result<Block, ReadError> {
-        let header = self.header.len() as u64;
-        if range.end <= header || range.start == range.end {
-            let within = |at: u64| at.min(header) as usize;
-            return Ok(Block::from(self.header[within(range.start)..within(range.end)].to_vec()));
+        // What is all of one tensor may be a view of what it is copied from.
+        if let Some(&(start, index)) = self.tensors.get(self.first_within(range.start)) {
+            let tensor = &self.made.tensors[index];
+            if start <= range.start && range.end <= start + tensor.bytes() {
+                return tensor.read(&self.made.models, range.start - start..range.end - start).await;
+            }
         }
-        let first = self.tensors.partition_point(|(start, _)| *start <= range.start).saturating_sub(1);
-        let mut assembled = Vec::new();
-        if range.start < header {
-            assembled.extend_from_slice(&self.header[range.start as usize..]);
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        self.fill(range.start, &mut bytes).await?;
+        Ok(Block::from(bytes))
+    }
+
+    /// The last tensor that begins at `at` or before; the first, if none does.
+    fn first_within(&self, at: u64) -> usize {
+        self.tensors.partition_point(|(start, _)| *start <= at).saturating_sub(1)
+    }
+
+    async fn fill(&self, start: u64, out: &mut [u8]) -> Result<(), ReadError> {
+        let end = start + out.len() as u64;
+        if let Some(header) = self.header.get(start as usize..) {
+            let length = header.len().min(out.len());
+            out[..length].copy_from_slice(&header[..length]);
         }
-        for &(start, index) in &self.tensors[first..] {
-            if start >= range.end {
+        for &(first, index) in &self.tensors[self.first_within(start)..] {
+            if first >= end {
                 break;
             }
             let tensor = &self.made.tensors[index];
-            let end = start + tensor.bytes();
-            let wanted = range.start.max(start)..range.end.min(end);
-            if wanted.start >= wanted.end {
-                continue;
+            let wanted = start.max(first)..end.min(first + tensor.bytes());
+            if wanted.start < wanted.end {
+                let place = &mut out[(wanted.start - start) as usize..(wanted.end - start) as usize];
+                tensor.fill(&self.made.models, wanted.start - first..wanted.end - first, place).await?;
             }
-            let block = tensor.read(&self.made.models, wanted.start - start..wanted.end - start).await?;
-            if wanted == range {
-                return Ok(block);
-            }
-            assembled.extend_from_slice(&block.bytes());
         }
-        Ok(Block::from(assembled))
+        Ok(())
+    }
+
+    fn check(&self, range: &Range<u64>) -> Result<(), ReadError> {
+        if range.start <= range.end && range.end <= self.length {
+            return Ok(());
+        }
+        let (name, Range { start, end }) = (self.name.clone(), range.clone());
+        Err(ReadError::Shrank { name, start, end, available: self.length })
     }
 }
 
@@ -221,12 +235,17 @@ impl ByteSource for MadeShard {
     }
 
     fn read(&self, range: Range<u64>) -> ReadFuture<'_> {
-        if range.start > range.end || range.end > self.length {
-            let (name, Range { start, end }) = (self.name.clone(), range);
-            let error = ReadError::Shrank { name, start, end, available: self.length };
-            return Box::pin(std::future::ready(Err(error)));
-        }
-        Box::pin(self.block(range))
+        Box::pin(async move {
+            self.check(&range)?;
+            self.block(range).await
+        })
+    }
+
+    fn read_into<'a>(&'a self, start: u64, out: &'a mut [u8]) -> FillFuture<'a> {
+        Box::pin(async move {
+            self.check(&(start..start.saturating_add(out.len() as u64)))?;
+            self.fill(start, out).await
+        })
     }
 
     fn read_size(&self) -> u64 {

@@ -1,21 +1,20 @@
 //! A tensor merged from several, a piece at a time.
 
+use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock, PoisonError};
-
-use futures_util::lock::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::encode::{can_encode, encode_into};
-use super::tensor::read_values;
-use crate::dequantise::decode_into;
+use super::settling::{Settling, Stretch};
+use crate::checkpoint::Tensor;
+use crate::dequantise::{Encoded, decode_into};
 use crate::dtype::Dtype;
-use crate::merge::{Merger, Piece};
+use crate::merge::{MergeError, Merger, Piece, Reduction};
 use crate::model::Model;
-use crate::source::ReadError;
+use crate::source::{Block, ReadError};
 
-/// Elements that are looked at together while a whole tensor is gone through: few enough that those of all inputs stay in
-/// a core's cache.
-const PIECE: u64 = 1 << 16;
+/// Elements that are numbers at the same time: few enough that those of all inputs stay in a core's own cache.
+const CHUNK: u64 = 1 << 13;
 
 /// A tensor of a model.
 #[derive(Clone, Copy, Debug)]
@@ -32,15 +31,13 @@ pub(super) struct Merged {
     work: Dtype,
     elements: u64,
     name: String,
-    /// Until it has looked at the whole tensor, where it must.
-    unsettled: Mutex<Option<Box<dyn Merger>>>,
-    ready: OnceLock<Box<dyn Merger>>,
-    buffers: Buffers,
+    settling: Settling,
+    buffers: Arc<Buffers>,
 }
 
 /// Buffers that were used before: fresh memory must be cleared by the system each time, which takes longer than most merges.
 #[derive(Default)]
-struct Buffers(std::sync::Mutex<Vec<Vec<f32>>>);
+pub(super) struct Buffers(Mutex<Vec<Vec<f32>>>);
 
 impl Buffers {
     /// A buffer of this length, with anything in it.
@@ -51,8 +48,8 @@ impl Buffers {
         buffer
     }
 
-    fn give_back(&self, buffers: impl IntoIterator<Item = Vec<f32>>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(buffers);
+    fn give_back(&self, buffer: Vec<f32>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
     }
 }
 
@@ -63,24 +60,16 @@ impl std::fmt::Debug for Merged {
 }
 
 impl Merged {
-    /// Of a tensor of the result called `name`, of so many elements.
+    /// Of a tensor of the result called `name`, of so many elements. `buffers` are shared by all tensors of a result.
     pub fn new(
         merger: Box<dyn Merger>,
         base: Option<Input>,
         inputs: Vec<Input>,
         work: Dtype,
-        name: &str,
-        elements: u64,
+        (name, elements): (&str, u64),
+        buffers: Arc<Buffers>,
     ) -> Self {
-        let buffers = Buffers::default();
-        let (ready, unsettled) =
-            if merger.reduction().is_none() { (OnceLock::from(merger), None) } else { (OnceLock::new(), Some(merger)) };
-        Self { base, inputs, work, elements, name: name.to_owned(), unsettled: Mutex::new(unsettled), ready, buffers }
-    }
-
-    /// Whether the whole tensor must be looked at before any value can be given.
-    pub fn needs_whole(&self) -> bool {
-        self.ready.get().is_none()
+        Self { base, inputs, work, elements, name: name.to_owned(), settling: Settling::new(merger, elements), buffers }
     }
 
     /// Writes the values of some elements as `dtype`, into bytes that are theirs.
@@ -95,70 +84,65 @@ impl Merged {
         let grain = merger.grain().max(1);
         let whole = elements.start / grain * grain;
         let whole = whole..elements.end.div_ceil(grain).saturating_mul(grain).min(self.elements);
-        let inputs = self.read(models, whole.clone()).await?;
-        let mut out = self.buffers.take((whole.end - whole.start) as usize);
-        merger.map(&inputs.piece(whole.start, &inputs.slices()), &mut out);
-        if self.work != dtype {
-            self.round(&mut out);
-        }
-        let wanted = (elements.start - whole.start) as usize..(elements.end - whole.start) as usize;
-        encode_into(dtype, &out[wanted], bytes);
-        self.buffers.give_back(inputs.into_buffers().chain([out]));
+        let stored = self.read(models, whole.clone()).await?;
+        let width = dtype.bytes();
+        stored.chunks(self, merger.grain(), |piece, made| {
+            merger.map(piece, made);
+            if self.work != dtype {
+                self.round(made);
+            }
+            let here = piece.first..piece.first + made.len() as u64;
+            let wanted = here.start.max(elements.start)..here.end.min(elements.end);
+            if wanted.start < wanted.end {
+                let made = &made[(wanted.start - here.start) as usize..(wanted.end - here.start) as usize];
+                let place = (wanted.start - elements.start) * width..(wanted.end - elements.start) * width;
+                encode_into(dtype, made, &mut bytes[place.start as usize..place.end as usize]);
+            }
+        });
         Ok(())
     }
 
     /// The merger, once it has seen what it must.
     async fn settled(&self, models: &[Arc<Model>]) -> Result<&dyn Merger, ReadError> {
-        if let Some(merger) = self.ready.get() {
-            return Ok(&**merger);
+        let failed = |source: Box<dyn std::error::Error + Send + Sync>| {
+            let (start, end) = (0, self.elements);
+            ReadError::Made { name: self.name.clone(), start, end, source }
+        };
+        while self.settling.ready().is_none() {
+            let Some(stretch) = self.settling.next().await else { break };
+            self.gather(models, stretch).await?.map_err(|error| failed(Box::new(error)))?;
         }
-        let mut unsettled = self.unsettled.lock().await;
-        if let Some(merger) = unsettled.as_mut() {
-            let grain = merger.grain().max(1);
-            let step = (PIECE / grain).max(1).saturating_mul(grain);
-            while let Some(mut reduction) = merger.reduction() {
-                let mut first = 0;
-                while first < self.elements {
-                    let end = first.saturating_add(step).min(self.elements);
-                    let inputs = self.read(models, first..end).await?;
-                    reduction.add(&inputs.piece(first, &inputs.slices()));
-                    self.buffers.give_back(inputs.into_buffers());
-                    first = end;
-                }
-                merger.settle(reduction).map_err(|error| ReadError::Made {
-                    name: self.name.clone(),
-                    start: 0,
-                    end: self.elements,
-                    source: Box::new(error),
-                })?;
-            }
-        }
-        match unsettled.take() {
-            Some(merger) => Ok(&**self.ready.get_or_init(|| merger)),
-            // Whoever held the lock before has done it.
-            None => self.ready.get().map(|merger| &**merger).ok_or_else(|| ReadError::Made {
-                name: self.name.clone(),
-                start: 0,
-                end: self.elements,
-                source: "the merger is gone".into(),
-            }),
-        }
+        self.settling.ready().ok_or_else(|| failed("the merger is gone".into()))
     }
 
-    async fn read(&self, models: &[Arc<Model>], elements: Range<u64>) -> Result<Inputs, ReadError> {
-        let mut values = Vec::with_capacity(self.inputs.len() + 1);
-        for input in self.inputs.iter().chain(&self.base) {
-            let model = &models[input.model];
-            let tensor = &model.checkpoint.tensors[input.tensor];
-            let mut numbers = self.buffers.take((elements.end - elements.start) as usize);
-            read_values(model, tensor, elements.clone(), &mut numbers).await?;
-            if tensor.storage.dtype() != Some(self.work) {
-                self.round(&mut numbers);
+    /// Goes through a stretch of the tensor.
+    async fn gather(
+        &self,
+        models: &[Arc<Model>],
+        mut stretch: Stretch<'_>,
+    ) -> Result<Result<(), MergeError>, ReadError> {
+        for elements in stretch.to_look_at() {
+            let stored = self.read(models, elements).await?;
+            let grain = stretch.grain();
+            if let Some(reduction) = stretch.reduction.as_mut() {
+                stored.chunks(self, grain, |piece, _| Reduction::add(&mut **reduction, piece));
             }
-            values.push(numbers);
         }
-        let base = self.base.and_then(|_| values.pop());
-        Ok(Inputs { base, inputs: values })
+        Ok(stretch.hand_in())
+    }
+
+    /// The inputs, the base last.
+    fn all(&self) -> impl Iterator<Item = &Input> {
+        self.inputs.iter().chain(&self.base)
+    }
+
+    /// Reads the same elements of every input.
+    async fn read<'m>(&self, models: &'m [Arc<Model>], elements: Range<u64>) -> Result<Stored<'m>, ReadError> {
+        let mut inputs = Vec::with_capacity(self.inputs.len() + 1);
+        for input in self.all() {
+            inputs.push(StoredInput::read(&models[input.model], input.tensor, elements.clone()).await?);
+        }
+        Ok(Stored { elements, inputs })
     }
 
     /// Rounds values to the dtype that the merge is done in.
@@ -176,22 +160,66 @@ impl Merged {
     }
 }
 
-/// The same elements of every input.
-struct Inputs {
-    base: Option<Vec<f32>>,
-    inputs: Vec<Vec<f32>>,
+/// The same elements of every input, as they are stored.
+struct Stored<'m> {
+    elements: Range<u64>,
+    inputs: Vec<StoredInput<'m>>,
 }
 
-impl Inputs {
-    fn slices(&self) -> Vec<&[f32]> {
-        self.inputs.iter().map(Vec::as_slice).collect()
-    }
+/// Some elements of one input, as they are stored.
+struct StoredInput<'m> {
+    tensor: &'m Tensor,
+    /// The elements that the blocks hold, at least those that were asked for.
+    elements: Range<u64>,
+    blocks: Vec<Block>,
+}
 
-    fn into_buffers(self) -> impl Iterator<Item = Vec<f32>> {
-        self.inputs.into_iter().chain(self.base)
+impl<'m> StoredInput<'m> {
+    async fn read(model: &'m Model, tensor: usize, elements: Range<u64>) -> Result<Self, ReadError> {
+        let tensor = &model.checkpoint.tensors[tensor];
+        let granule = tensor.storage.granule(&tensor.shape);
+        let whole = elements.start / granule * granule;
+        let whole = whole..elements.end.div_ceil(granule).saturating_mul(granule).min(tensor.elements());
+        let mut blocks = Vec::new();
+        for at in tensor.storage.byte_ranges(&tensor.shape, whole.clone()) {
+            blocks.push(model.checkpoint.sources[at.shard].read(at.bytes).await?);
+        }
+        Ok(Self { tensor, elements: whole, blocks })
     }
+}
 
-    fn piece<'a>(&'a self, first: u64, inputs: &'a [&'a [f32]]) -> Piece<'a> {
-        Piece { first, base: self.base.as_deref(), inputs }
+impl Stored<'_> {
+    /// Makes numbers of the elements, a few at a time and in order, and hands them on, with room for as many values.
+    fn chunks(&self, merged: &Merged, grain: u64, mut each: impl FnMut(&Piece<'_>, &mut [f32])) {
+        let blocks: Vec<Vec<Cow<'_, [u8]>>> =
+            self.inputs.iter().map(|input| input.blocks.iter().map(Block::bytes).collect()).collect();
+        let encoded: Vec<Encoded<'_>> = self
+            .inputs
+            .iter()
+            .zip(&blocks)
+            .map(|(input, blocks)| Encoded::new(input.tensor, input.elements.clone(), blocks))
+            .collect();
+        let grain = grain.max(1);
+        let step = (CHUNK / grain).max(1).saturating_mul(grain).min(self.elements.end - self.elements.start);
+        let mut buffer = merged.buffers.take(step as usize * (self.inputs.len() + 1));
+        let mut first = self.elements.start;
+        while first < self.elements.end {
+            let end = first.saturating_add(step).min(self.elements.end);
+            let length = (end - first) as usize;
+            let (made, numbers) = buffer.split_at_mut(step as usize);
+            for ((encoded, input), numbers) in
+                encoded.iter().zip(&self.inputs).zip(numbers.chunks_exact_mut(step as usize))
+            {
+                encoded.decode(first..end, &mut numbers[..length]);
+                if input.tensor.storage.dtype() != Some(merged.work) {
+                    merged.round(&mut numbers[..length]);
+                }
+            }
+            let mut inputs: Vec<&[f32]> = numbers.chunks_exact(step as usize).map(|all| &all[..length]).collect();
+            let base = merged.base.and_then(|_| inputs.pop());
+            each(&Piece { first, base, inputs: &inputs }, &mut made[..length]);
+            first = end;
+        }
+        merged.buffers.give_back(buffer);
     }
 }

@@ -19,6 +19,7 @@ mod merged;
 mod mergekit;
 mod open;
 mod settings;
+mod settling;
 mod steps;
 mod tensor;
 mod view;

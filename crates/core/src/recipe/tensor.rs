@@ -63,11 +63,6 @@ impl MadeTensor {
         }
     }
 
-    /// Whether all of some tensor must be looked at before any of these bytes can be made.
-    pub fn needs_whole(&self) -> bool {
-        self.layers.iter().any(|layer| matches!(&layer.origin, Origin::Merged(merged) if merged.needs_whole()))
-    }
-
     /// Lays something over what there is.
     pub fn cover(&mut self, layer: Layer) {
         if layer.region.is_whole() {
@@ -82,15 +77,36 @@ impl MadeTensor {
             let source = &models[model].checkpoint.sources[at.shard];
             return source.read(at.bytes.start + range.start..at.bytes.start + range.end).await;
         }
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        self.fill(models, range, &mut bytes).await?;
+        Ok(Block::from(bytes))
+    }
+
+    /// The same, into memory that is there.
+    pub async fn fill(&self, models: &[Arc<Model>], range: Range<u64>, out: &mut [u8]) -> Result<(), ReadError> {
+        if let Some((model, at)) = self.copied() {
+            let source = &models[model].checkpoint.sources[at.shard];
+            return source.read_into(at.bytes.start + range.start, out).await;
+        }
         let width = self.dtype.bytes();
         let elements = range.start / width..range.end.div_ceil(width);
-        let mut bytes = vec![0; ((elements.end - elements.start) * width) as usize];
-        for layer in &self.layers {
-            self.lay(models, layer, elements.clone(), &mut bytes).await?;
+        if elements.start * width == range.start && elements.end * width == range.end {
+            return self.lay_all(models, elements, out).await;
         }
-        let block = Block::from(bytes);
+        // Elements that are wanted in part are made whole.
+        let mut bytes = vec![0; ((elements.end - elements.start) * width) as usize];
         let from = (range.start - elements.start * width) as usize;
-        Ok(block.slice(from..from + (range.end - range.start) as usize))
+        self.lay_all(models, elements, &mut bytes).await?;
+        out.copy_from_slice(&bytes[from..from + out.len()]);
+        Ok(())
+    }
+
+    /// Writes what all layers have of `elements` into `bytes`, which are theirs.
+    async fn lay_all(&self, models: &[Arc<Model>], elements: Range<u64>, bytes: &mut [u8]) -> Result<(), ReadError> {
+        for layer in &self.layers {
+            self.lay(models, layer, elements.clone(), bytes).await?;
+        }
+        Ok(())
     }
 
     /// Writes what a layer has of `elements` into `bytes`, which are theirs.
