@@ -7,7 +7,6 @@ use std::rc::Rc;
 
 use futures_util::future::{AbortHandle, abortable};
 use js_sys::{Function, Promise};
-use serde::Serialize;
 use serde_json::{Value, json};
 use stethoscope_app::openings::LARGEST_REPORT;
 use stethoscope_app::saving;
@@ -165,7 +164,7 @@ impl Stethoscope {
                 // Each was told when it was measured, and to read them all at once would keep the page from painting.
                 report.tensors.clear();
             }
-            tell_json(&tell, &event).await
+            tell_json(&tell, serde_json::to_string(&event)).await
         };
         let (work, handle) = abortable(self.platform.run(request, Preference::Auto, &mut observe));
         self.jobs.borrow_mut().insert(job, handle);
@@ -190,13 +189,13 @@ impl Stethoscope {
         let mut rows = std::mem::take(&mut report.tensors).into_iter().peekable();
         while rows.peek().is_some() {
             let some: Vec<Event> = rows.by_ref().take(ROWS_AT_ONCE).map(|row| Event::Tensor(Box::new(row))).collect();
-            if tell_json(&tell, &some).await.is_err() {
+            if tell_json(&tell, serde_json::to_string(&some)).await.is_err() {
                 // Nobody waits for the rest.
                 return Ok(());
             }
         }
         // Whether anybody hears the end, nobody needs to know.
-        let _ = tell_json(&tell, &[Event::Delta(Box::new(report))]).await;
+        let _ = tell_json(&tell, serde_json::to_string(&[Event::Delta(Box::new(report))])).await;
         Ok(())
     }
 
@@ -238,9 +237,9 @@ impl Stethoscope {
 const ROWS_AT_ONCE: usize = 32;
 
 /// Tells something as JSON, and waits until more may be told.
-async fn tell_json(tell: &Function, what: &impl Serialize) -> Result<(), Cancelled> {
-    let event = serde_json::to_string(what).map_err(|_| Cancelled)?;
-    let told = tell.call1(&JsValue::NULL, &event.into()).map_err(|_| Cancelled)?;
+async fn tell_json(tell: &Function, json: Result<String, serde_json::Error>) -> Result<(), Cancelled> {
+    let json = json.map_err(|_| Cancelled)?;
+    let told = tell.call1(&JsValue::NULL, &json.into()).map_err(|_| Cancelled)?;
     if let Ok(promise) = told.dyn_into::<Promise>() {
         JsFuture::from(promise).await.map_err(|_| Cancelled)?;
     }
