@@ -90,6 +90,60 @@ fn a_recipe_is_heard_as_the_folder_that_it_writes() {
     }
 }
 
+/// How o_proj of one layer differs from the base's.
+fn o_proj_change(recipe: &str) -> Value {
+    let report = delta(Path::new("demo:base"), Path::new(recipe), &["--select", "o_proj & layers 3"]);
+    report["tensors"][0].clone()
+}
+
+#[test]
+fn a_control_changes_as_much_as_the_donor_and_something_else() {
+    let folder = folder();
+    let donor = o_proj_change("demo:base; take o_proj from demo:reasoner");
+    for control in ["shuffle", "noise", "sign", "rotate"] {
+        let out = folder.path().join(control);
+        let arguments = ["demo:base", "demo:reasoner", "--take", "o_proj", "--control", control, "--seed", "3"];
+        let arguments = [&["merge"], &arguments[..], &["-o", text(&out), "--threads", "2"]].concat();
+        let answer = succeed(&arguments);
+        assert_mentions(&answer, &["changed as a control for demo:reasoner", "seed 3"]);
+        let card = String::from_utf8(files(&out)["README.md"].clone()).expect("UTF-8");
+        let recipe = format!("demo:base; take o_proj control {control} seed 3 from demo:reasoner");
+        assert_mentions(&card, &[&recipe, "parameters changed as a control", "random numbers from seed 3"]);
+        let written = o_proj_change(text(&out));
+        assert_eq!(written["l2_delta"], o_proj_change(&recipe)["l2_delta"], "{control}");
+        let quotient = written["l2_delta"].as_f64().expect("a norm") / donor["l2_delta"].as_f64().expect("a norm");
+        assert!((quotient - 1.0).abs() < 0.02, "{control}: {quotient}");
+        assert_ne!(written["dot_a_delta"], donor["dot_a_delta"], "{control}");
+    }
+}
+
+#[test]
+fn an_alignment_is_written_as_it_is_seen() {
+    let folder = folder();
+    let out = folder.path().join("folded");
+    let merge = ["merge", "demo:base", "demo:reasoner", "--take", "attn + norm & !final_norm", "--align", "fold"];
+    let answer = succeed(&[&merge[..], &["-o", text(&out)]].concat());
+    assert_mentions(&answer, &["kept of demo:base, with another norm folded in", "read no norm", "o_proj"]);
+    let recipe = "demo:base; take attn + norm & !final_norm align fold from demo:reasoner";
+    let base = Path::new("demo:base");
+    assert_eq!(steady(delta(base, Path::new(recipe), &[])), steady(delta(base, &out, &[])));
+}
+
+#[test]
+fn controls_and_alignments_that_cannot_be_are_refused() {
+    let refused =
+        |more: &[&str]| refuse(2, &[&["merge", "demo:base", "demo:reasoner", "--dry-run", "--take"], more].concat());
+    assert_mentions(&refused(&["o_proj", "--control", "salt"]), &["shuffle, noise, sign, rotate, gauge"]);
+    assert_mentions(&refused(&["o_proj", "--control", "gauge"]), &["needs both v_proj and o_proj"]);
+    assert_mentions(&refused(&["qkv", "--align", "calibrate"]), &["cannot run", "align fold"]);
+    assert_mentions(&refused(&["o_proj", "--align", "fold"]), &["reads no norm"]);
+    let yaml = folder();
+    let recipe = "base: demo:base\nsteps:\n- take: {from: demo:reasoner, select: qkv, align: bend}\n";
+    let recipe = write(yaml.path(), "bend.yaml", recipe);
+    let message = refuse(2, &["merge", text(&recipe), "--dry-run"]);
+    assert_mentions(&message, &["line 3", "`fold`, `scale` or `calibrate`"]);
+}
+
 #[test]
 fn what_is_written_is_what_the_hub_expects() {
     let folder = folder();

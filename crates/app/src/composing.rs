@@ -1,6 +1,6 @@
 //! A model made out of A and B, while it is being composed: the recipe as text, what it would make, and writing that.
 
-use stethoscope_core::recipe::{How, MergeReport, Recipe, SHARD_BYTES, Step, Steps};
+use stethoscope_core::recipe::{Align, Control, How, MergeReport, Recipe, SHARD_BYTES, Step, Steps};
 use stethoscope_core::selection::Selection;
 use stethoscope_core::work::{Event, MergeRequest, Request};
 
@@ -85,7 +85,33 @@ impl Composing {
     /// If the text is no recipe, or the selection none; why, for a person.
     pub fn take(&mut self, select: &str) -> Result<(), String> {
         let select = Selection::parse(select).map_err(|error| error.to_string())?;
-        self.add(Step::Take { from: B.to_owned(), select })
+        self.add(Step::Take { from: B.to_owned(), select, control: None, align: None, seed: 0 })
+    }
+
+    /// The control and the alignment of the last step that takes, as the text has them; none where no step takes.
+    pub fn manner(&self) -> Option<(Option<Control>, Option<Align>)> {
+        let Ok(Recipe::Steps(Steps { steps, .. })) = self.recipe() else { return None };
+        steps.iter().rev().find_map(|step| match step {
+            Step::Take { control, align, .. } => Some((*control, *align)),
+            Step::Destroy { .. } => None,
+        })
+    }
+
+    /// Gives the last step that takes another control and alignment. A control draws from the seed.
+    pub fn set_manner(&mut self, (chosen, fitted): (Option<Control>, Option<Align>)) {
+        let Ok(Recipe::Steps(mut steps)) = self.recipe() else { return };
+        let drawn = self.seed;
+        let last = steps.steps.iter_mut().rev().find_map(|step| match step {
+            Step::Take { control, align, seed, .. } => Some((control, align, seed)),
+            Step::Destroy { .. } => None,
+        });
+        if let Some((control, align, seed)) = last {
+            if *control != chosen {
+                *seed = if chosen.is_some() { drawn } else { 0 };
+            }
+            (*control, *align) = (chosen, fitted);
+            self.set(steps.to_string());
+        }
     }
 
     /// Adds a step that breaks modules.
@@ -166,7 +192,9 @@ impl Composing {
     pub fn named(&self, name: impl Fn(&str) -> Result<String, String>) -> Result<String, String> {
         let Recipe::Steps(Steps { base, steps }) = self.recipe()? else { return Ok(self.text.clone()) };
         let step = |step| match step {
-            Step::Take { from, select } => Ok(Step::Take { from: name(&from)?, select }),
+            Step::Take { from, select, control, align, seed } => {
+                Ok(Step::Take { from: name(&from)?, select, control, align, seed })
+            }
             other => Ok(other),
         };
         let steps = Steps { base: name(&base)?, steps: steps.into_iter().map(step).collect::<Result<_, String>>()? };
@@ -287,6 +315,19 @@ mod tests {
         composing.redo();
         composing.redo();
         assert_eq!((composing.text.as_str(), composing.can_redo()), ("A; take q_proj from B", false));
+    }
+
+    #[test]
+    fn what_is_taken_last_is_what_a_control_is_chosen_for() {
+        let mut composing = Composing { seed: 3, ..Composing::default() };
+        assert_eq!(composing.manner(), None);
+        composing.text = "A; take norm from B; take qkv from B; destroy zero o_proj".to_owned();
+        composing.set_manner((Some(Control::Rotate), Some(Align::Fold)));
+        let text = "A; take norm from B; take qkv control rotate align fold seed 3 from B; destroy zero o_proj";
+        assert_eq!(composing.text, text);
+        assert_eq!(composing.manner(), Some((Some(Control::Rotate), Some(Align::Fold))));
+        composing.set_manner((None, None));
+        assert_eq!(composing.text, "A; take norm from B; take qkv from B; destroy zero o_proj");
     }
 
     #[test]

@@ -618,6 +618,26 @@ fn the_tool_bar_stays_as_it_is_when_the_first_bias_comes() {
 }
 
 #[test]
+fn a_control_and_an_alignment_are_chosen_for_what_is_taken_and_follow_the_text() {
+    let mut window = Window::plain().with_demo();
+    window.click("Recipe");
+    assert!(window.harness.query_by_label("Control: none").is_none(), "nothing is taken");
+    window.click("M2");
+    window.click("Control: none");
+    window.click("shuffle");
+    window.click("Align: none");
+    window.click("fold");
+    let summary = window.app().state.summary();
+    assert_eq!(summary.recipe, "A; take qkv control shuffle align fold seed 0 from B");
+    assert_eq!(summary.makes, ["kept of demo:base", "changed as a control for demo:reasoner"]);
+    "A; take o_proj control noise seed 2 from B".clone_into(&mut window.app().state.composing.text);
+    window.harness.run();
+    window.click("Control: noise");
+    window.click("no control");
+    assert_eq!(window.app().state.summary().recipe, "A; take o_proj from B");
+}
+
+#[test]
 fn a_recipe_can_be_looked_at() {
     for (name, theme) in [("recipe-light", Theme::Light), ("recipe-dark", Theme::Dark)] {
         picture(name, vec2(1280.0, 800.0), theme, |window| {

@@ -144,7 +144,7 @@ fn descend(
 }
 
 /// The runs of indices of one axis that lie in `within` and in every slice of that axis.
-fn axis_runs(axis: usize, dimension: u64, slices: &[Slice], within: Range<u64>) -> Vec<Range<u64>> {
+pub(crate) fn axis_runs(axis: usize, dimension: u64, slices: &[Slice], within: Range<u64>) -> Vec<Range<u64>> {
     let mut runs = Vec::new();
     push_run(&mut runs, within.start..within.end.min(dimension));
     for slice in slices.iter().filter(|slice| slice.axis == axis) {

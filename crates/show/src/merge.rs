@@ -112,6 +112,10 @@ fn made(tensor: &OutputTensor) -> String {
         match part.what {
             What::Kept => format!("kept of {from}"),
             What::Taken => format!("taken from {from}"),
+            What::Aligned => format!("taken from {from}, aligned"),
+            What::Refolded => format!("kept of {from}, with another norm folded in"),
+            What::Controlled if part.from.is_some() => format!("changed as a control for {from}"),
+            What::Controlled => "turned, to no effect".to_owned(),
             What::Zeroed => "set to 0".to_owned(),
             What::Reinitialised => "drawn anew".to_owned(),
             What::Merged => "merged".to_owned(),

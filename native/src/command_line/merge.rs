@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use stethoscope_core::recipe::{How, Recipe, SHARD_BYTES, Step, Steps};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use stethoscope_core::recipe::{Align, Control, How, Recipe, SHARD_BYTES, Step, Steps};
 use stethoscope_core::selection::Selection;
 use stethoscope_core::work::{Event, MergeRequest, Request};
 use stethoscope_show as show;
@@ -24,6 +25,16 @@ pub struct MergeArguments {
     /// Take these modules of the donor, such as `o_proj + norm`, and everything else from the base.
     #[arg(long, value_name = "SELECTION", requires = "donor")]
     take: Option<String>,
+    /// With --take: change as much as the donor would, to no purpose: shuffle, noise, sign or rotate its change, or gauge,
+    /// another basis for the values of heads.
+    #[arg(long, requires = "take", value_name = "CONTROL", value_parser = word(&Control::ALL.map(Control::name), Control::from_name))]
+    control: Option<Control>,
+    /// With --take: fit what is taken to the norms that it reads (fold), or to the size of what it replaces (scale).
+    #[arg(long, requires = "take", value_name = "ALIGN", value_parser = word(&Align::ALL.map(Align::name), Align::from_name))]
+    align: Option<Align>,
+    /// Of the numbers that --control draws.
+    #[arg(long, requires = "take", default_value_t = 0, value_name = "N")]
+    seed: u64,
     #[command(flatten)]
     writing: Writing,
 }
@@ -78,11 +89,25 @@ struct Writing {
     force: bool,
 }
 
+/// Reads one of some words, which are told where it is none.
+fn word<T: Clone + Send + Sync + 'static>(
+    known: &[&'static str],
+    from_name: fn(&str) -> Option<T>,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(known.to_vec()).try_map(move |word| from_name(&word).ok_or("no such word"))
+}
+
 /// Makes a model after a recipe.
 pub fn merge(arguments: &MergeArguments) -> Result<(), Failure> {
     let recipe = match (&arguments.donor, &arguments.take) {
         (Some(donor), Some(take)) => {
-            let step = Step::Take { from: donor.clone(), select: selection(take) };
+            let step = Step::Take {
+                from: donor.clone(),
+                select: selection(take),
+                control: arguments.control,
+                align: arguments.align,
+                seed: arguments.seed,
+            };
             Recipe::Steps(Steps { base: arguments.recipe.clone(), steps: vec![step] }).to_string()
         }
         _ => arguments.recipe.clone(),

@@ -1,7 +1,7 @@
 //! A model made out of A and B: its recipe, what it would make, and what to do with it.
 
 use egui::{Button, Label, ProgressBar, RichText, ScrollArea, TextEdit, Ui, WidgetInfo};
-use stethoscope_core::recipe::{How, MergeReport};
+use stethoscope_core::recipe::{Align, Control, How, MergeReport};
 use stethoscope_show::{merge, numbers, text};
 
 use crate::composing::Preview;
@@ -29,6 +29,7 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
         let words = RichText::new(format!("With what is selected: {}", text::printable(select))).weak().small();
         ui.add(Label::new(words).truncate()).on_hover_text("The Selection panel names it");
         ui.horizontal_wrapped(|ui| steps_ui(state, ui));
+        ui.horizontal_wrapped(|ui| manner_ui(state, ui));
         ui.horizontal_wrapped(|ui| paper_ui(state, ui));
         if state.composing.to_follow().is_some() {
             use_ui(state, ui);
@@ -84,6 +85,58 @@ fn steps_ui(state: &mut State, ui: &mut Ui) {
         state.composing.clear();
     }
     tell(state, done);
+}
+
+/// How the last step that takes does so.
+fn manner_ui(state: &mut State, ui: &mut Ui) {
+    let Some((control, align)) = state.composing.manner() else { return };
+    ui.weak("Taken last").on_hover_text("The last `take` of the recipe above");
+    let mut chosen = (control, align);
+    let item = |ui: &mut Ui, is_chosen: bool, name: &str, what: &str| {
+        ui.selectable_label(is_chosen, name).on_hover_text(what).clicked()
+    };
+    ui.menu_button(format!("Control: {}", control.map_or("none", Control::name)), |ui| {
+        if item(ui, control.is_none(), "no control", "What B brings") {
+            chosen.0 = None;
+        }
+        for known in Control::ALL {
+            if item(ui, control == Some(known), known.name(), control_words(known)) {
+                chosen.0 = Some(known);
+            }
+        }
+    })
+    .response
+    .on_hover_text("Change as much as B would, to no purpose: what a transplant must be compared with");
+    ui.menu_button(format!("Align: {}", align.map_or("none", Align::name)), |ui| {
+        if item(ui, align.is_none(), "as it is", "What B has, as it is there") {
+            chosen.1 = None;
+        }
+        for (known, what) in [
+            (Align::Fold, "What reads a norm gives under A's what it gave under B's"),
+            (Align::Scale, "As large as what it replaces"),
+        ] {
+            if item(ui, align == Some(known), known.name(), what) {
+                chosen.1 = Some(known);
+            }
+        }
+    })
+    .response
+    .on_hover_text("Fit what is taken to its new place");
+    if chosen != (control, align) {
+        state.composing.set_manner(chosen);
+    }
+}
+
+const fn control_words(control: Control) -> &'static str {
+    match control {
+        Control::Shuffle => "What B changes, in another order",
+        Control::Noise => "Noise of the same norm",
+        Control::Sign => "What B changes, with random signs",
+        Control::Rotate => "What B changes, rows and columns in another order: the same spectrum",
+        Control::Gauge => {
+            "Another basis for the values of heads: all of v_proj and o_proj changes, and nothing is heard of it"
+        }
+    }
 }
 
 /// What the paper did, a click each.

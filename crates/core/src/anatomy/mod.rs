@@ -31,6 +31,8 @@ use slicing::Place;
 pub struct Anatomy {
     name: String,
     model_types: Vec<String>,
+    /// How norms store their gains.
+    gain: Gain,
     /// What the roles in layers after the stack begin with.
     extra_layers: Option<String>,
     /// Prefixes of names that are not this network's, and the one role of everything under them.
@@ -39,6 +41,27 @@ pub struct Anatomy {
     facts: BTreeMap<Role, RoleFacts>,
     entries: Vec<Entry>,
     names: Names,
+}
+
+/// How a family stores its norms' gains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gain {
+    /// As they are.
+    #[default]
+    Plain,
+    /// Less 1, as Gemma does.
+    OnePlus,
+}
+
+impl Gain {
+    /// The gain that is stored as this number.
+    pub fn of(self, stored: f32) -> f64 {
+        match self {
+            Self::Plain => f64::from(stored),
+            Self::OnePlus => 1.0 + f64::from(stored),
+        }
+    }
 }
 
 /// What a table says about a role.
@@ -130,8 +153,9 @@ pub struct AnatomyError {
 const EXPERTS: &str = "experts";
 
 /// The tables that are built in. One that extends another comes after it.
-const FAMILIES: [(&str, &str); 14] = [
+const FAMILIES: [(&str, &str); 15] = [
     ("llama.toml", include_str!("families/llama.toml")),
+    ("gemma1.toml", include_str!("families/gemma1.toml")),
     ("gemma.toml", include_str!("families/gemma.toml")),
     ("phi3.toml", include_str!("families/phi3.toml")),
     ("gpt2.toml", include_str!("families/gpt2.toml")),
@@ -241,6 +265,42 @@ impl Anatomy {
     pub fn norm_after(&self, role: &Role) -> Option<Role> {
         let norm = self.facts.get(&self.role_in_stack(role))?.followed_by.as_ref()?;
         Some(self.beside(role, norm))
+    }
+
+    /// Whether some module reads the norm of this role.
+    pub fn is_read(&self, norm: &Role) -> bool {
+        let norm = self.role_in_stack(norm);
+        let of_first = self.norm_after(&Role::new("embed"));
+        self.facts.values().any(|facts| {
+            facts.reads.as_ref() == Some(&norm)
+                || facts.reads_previous.as_ref() == Some(&norm)
+                || facts.reads_previous.is_some() && of_first.as_ref() == Some(&norm)
+        })
+    }
+
+    /// Whether some module reads or makes what goes through the norm of this role.
+    pub fn is_norm(&self, role: &Role) -> bool {
+        let in_stack = self.role_in_stack(role);
+        self.is_read(role) || self.facts.values().any(|facts| facts.followed_by.as_ref() == Some(&in_stack))
+    }
+
+    /// How the family's norms store their gains.
+    pub const fn gain(&self) -> Gain {
+        self.gain
+    }
+
+    /// The axis of a tensor along which the inputs of its modules lie; none where it has none, or the table does not know it.
+    pub fn input_axis(&self, name: &str, shape: &[u64]) -> Option<usize> {
+        let (entry, place) = self.find(&NameForm::of(name))?;
+        entry.axis(Side::In, &place.part, shape.len())
+    }
+
+    /// Whether this is the table of a model's family, rather than of one that looks like it: it lists the model's type, or
+    /// one of the two does not say.
+    pub fn is_for(&self, config: Option<&ModelConfig>) -> bool {
+        let types = config.into_iter().flat_map(|config| [&config.model_type, &config.text_model_type]);
+        let mut types = types.flatten().peekable();
+        self.model_types.is_empty() || types.peek().is_none() || types.any(|known| self.model_types.contains(known))
     }
 
     /// The names of the groups, in alphabetical order.

@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::expression::Expression;
 use super::names::Names;
 use super::site::{Part, Role};
-use super::{Anatomy, AnatomyError, Entry, HeadFacts, Layout, Modules, Piece, RoleFacts, Side};
+use super::{Anatomy, AnatomyError, Entry, Gain, HeadFacts, Layout, Modules, Piece, RoleFacts, Side};
 use crate::selection::is_keyword;
 
 /// A table as it is written.
@@ -24,6 +24,7 @@ struct Table {
     model_types: Vec<String>,
     prefixes: Option<Vec<String>>,
     extra_layers: Option<Spanned<String>>,
+    gain: Option<Gain>,
     #[serde(default)]
     subtrees: BTreeMap<String, Spanned<String>>,
     #[serde(default)]
@@ -134,6 +135,7 @@ impl Source<'_> {
         let mut anatomy = Anatomy {
             name: table.name.get_ref().clone(),
             model_types: table.model_types,
+            gain: table.gain.or(parent.map(Anatomy::gain)).unwrap_or_default(),
             extra_layers: table
                 .extra_layers
                 .as_ref()

@@ -32,8 +32,16 @@ pub use delta::{Kernel, TILE};
 pub(crate) use nearswap::nearswap;
 pub use rows_and_columns::SquaredNorms;
 pub(crate) use rows_and_columns::square;
-/// Does some work, a loop over plain slices, compiled for the vector instructions that this processor has.
-pub(crate) use x86::vectorised;
+pub(crate) use x86::vectorised_on;
+
+/// Does some work, a short loop over plain slices, compiled for the vector instructions that this processor has.
+///
+/// What is longer is not inlined by itself, and then not compiled for them either: it is a function marked
+/// `#[inline(always)]`, called by [`vectorised_on`].
+#[inline(always)]
+pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    vectorised_on((), |()| work())
+}
 
 /// How much is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

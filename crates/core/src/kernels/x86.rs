@@ -1,9 +1,9 @@
 //! The kernels compiled for x86-64's vector extensions.
 
 #[cfg(not(target_arch = "x86_64"))]
-pub use absent::{available, compilation, prefetch, vectorised};
+pub use absent::{available, compilation, prefetch, vectorised_on};
 #[cfg(target_arch = "x86_64")]
-pub use present::{available, compilation, prefetch, vectorised};
+pub use present::{available, compilation, prefetch, vectorised_on};
 
 #[cfg(target_arch = "x86_64")]
 mod present {
@@ -48,19 +48,18 @@ mod present {
         unsafe { _mm_prefetch::<_MM_HINT_T0>(address.cast()) }
     }
 
-    /// Does some work, which is inlined here, with AVX2 where there is one. Results are the same: products and sums are
-    /// never contracted.
+    /// Does some work with AVX2 where there is one. Results are the same: products and sums are never contracted.
     #[inline(always)]
-    pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    pub fn vectorised_on<A, R>(on: A, work: impl FnOnce(A) -> R) -> R {
         #[target_feature(enable = "avx2,fma")]
-        fn compiled<R>(work: impl FnOnce() -> R) -> R {
-            work()
+        fn compiled<A, R>(on: A, work: impl FnOnce(A) -> R) -> R {
+            work(on)
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             // SAFETY: the processor has just been asked.
-            unsafe { compiled(work) }
+            unsafe { compiled(on, work) }
         } else {
-            work()
+            work(on)
         }
     }
 
@@ -99,8 +98,8 @@ mod absent {
 
     /// Does some work with what every processor of this architecture has.
     #[inline(always)]
-    pub fn vectorised<R>(work: impl FnOnce() -> R) -> R {
-        work()
+    pub fn vectorised_on<A, R>(on: A, work: impl FnOnce(A) -> R) -> R {
+        work(on)
     }
 
     /// The portable kernels.

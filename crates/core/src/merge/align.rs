@@ -5,28 +5,19 @@
 //!
 //! `W′ = W_B · diag(g_B / g_A)` and `b′ = b_B + W_B β_B − W′ β_A`,
 //!
-//! exactly but for one rounding of each weight. `o_proj` and `down_proj` read no norm: this cannot help them.
+//! exactly but for one rounding of each weight. The same formula, with A's norm before and after, keeps what A's own tensors do
+//! when their norm is replaced: with B's norms taken and all of A's readers folded, the model is the one that it was.
+//!
+//! `o_proj` and `down_proj` read no norm: folding cannot help them. What can be matched is their size: `W′ = s · W_B` with
+//! `s = ‖W_A‖ / ‖W_B‖` (Frobenius), and `b′ = s · b_B`. Values and outputs of a layer share what they do: `c · W_v` and `W_o / c`
+//! are the same attention for any c, so neither norm means much alone. Where both are taken, the product of the two is
+//! matched by one factor each, `s = √(‖W_v‖_A ‖W_o‖_A / (‖W_v‖_B ‖W_o‖_B))`, with `b_v′ = s · b_v` and `b_o′ = s² · b_o`, so that the
+//! whole module's output is scaled by s².
+
+use crate::anatomy::Gain;
 
 /// Gains smaller than this share of the largest count as 0: dividing by them would leave a weight nothing but rounding.
 const LEAST_GAIN: f64 = 1e-3;
-
-/// How a family stores its norms' gains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gain {
-    /// As they are.
-    Plain,
-    /// Less 1, as Gemma does.
-    OnePlus,
-}
-
-impl Gain {
-    fn of(self, stored: f32) -> f64 {
-        match self {
-            Self::Plain => f64::from(stored),
-            Self::OnePlus => 1.0 + f64::from(stored),
-        }
-    }
-}
 
 /// Which axis of a matrix its inputs lie along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,8 +42,8 @@ pub enum AlignError {
          cannot be folded back; take the donor's norms too, or leave this tensor unaligned"
     )]
     SilentGain { index: usize, gain: f64, largest: f64 },
-    #[error("the norms' shifts differ, which only a bias could make up for, and this tensor has none")]
-    NoBias,
+    #[error("the norms of the tensors, {base} in the base and {donor} in the donor, cannot be matched by a factor")]
+    Norms { base: f64, donor: f64 },
 }
 
 /// What a donor's tensor is multiplied by, input by input.
@@ -92,24 +83,25 @@ impl Fold {
         }
     }
 
-    /// The bias that goes with a folded matrix of one output: `b_B + Σ w_B β_B − Σ w′ β_A`, from the donor's row of weights as
-    /// it was, one for each input. `shifts` are the norms' β, the base's and the donor's; empty where a norm has none.
-    ///
-    /// # Errors
-    /// [`AlignError::NoBias`] when the result would need a bias and there is none.
-    pub fn bias(&self, donor_row: &[f32], bias: Option<f32>, shifts: [&[f32]; 2]) -> Result<Option<f32>, AlignError> {
-        let [base, donor] =
-            shifts.map(|shift| shift.iter().map(|&value| f64::from(value)).chain(std::iter::repeat(0.0)));
-        let moved: f64 = donor_row
-            .iter()
-            .zip(&self.factors)
-            .zip(base.zip(donor))
-            .map(|((&weight, &factor), (base, donor))| f64::from(weight) * (donor - f64::from(factor) * base))
-            .sum();
-        match bias {
-            Some(bias) => Ok(Some((f64::from(bias) + moved) as f32)),
-            None if moved == 0.0 => Ok(None),
-            None => Err(AlignError::NoBias),
+    /// Adds to `sums`, of which there is one for each output, what the norms' shifts, the base's and the donor's, ask of the
+    /// bias: `W_B β_B − W′ β_A`, from the elements of the donor's tensor from `first` on, as they were. A shift that a norm does
+    /// not have is empty.
+    pub fn add_shifts(&self, axis: InputAxis, first: u64, weights: &[f32], shifts: [&[f32]; 2], sums: &mut [f64]) {
+        let inputs = (self.factors.len() as u64).max(1);
+        let at = |shift: &[f32], input: usize| shift.get(input).copied().map_or(0.0, f64::from);
+        for (&weight, element) in weights.iter().zip(first..) {
+            let (output, input) = match axis {
+                InputAxis::Last => (element / inputs, element % inputs),
+                InputAxis::First { outputs } => {
+                    let outputs = outputs.max(1);
+                    (element / (outputs * inputs) * outputs + element % outputs, element / outputs % inputs)
+                }
+            };
+            let factor = self.factors.get(input as usize).copied().map_or(1.0, f64::from);
+            let [base, donor] = shifts.map(|shift| at(shift, input as usize));
+            if let Some(sum) = sums.get_mut(output as usize) {
+                *sum += f64::from(weight) * (donor - factor * base);
+            }
         }
     }
 }
@@ -174,15 +166,23 @@ mod tests {
         let fold = Fold::new(&base, &donor, Gain::Plain).unwrap();
         let mut folded = weights.clone();
         fold.weights(InputAxis::Last, 0, &mut folded);
-        let row = |(row, &bias): (&[f32], &f32)| fold.bias(row, Some(bias), [&shifts[0], &shifts[1]]).unwrap().unwrap();
-        let folded_bias: Vec<f32> = weights.chunks(INPUTS).zip(&bias).map(row).collect();
+        let mut sums = vec![0.0; OUTPUTS];
+        for (piece, first) in weights.chunks(5).zip((0..).step_by(5)) {
+            fold.add_shifts(InputAxis::Last, first, piece, [&shifts[0], &shifts[1]], &mut sums);
+        }
+        let folded_bias: Vec<f32> = bias.iter().zip(&sums).map(|(&bias, &sum)| bias + sum as f32).collect();
         let wide = |gains: &[f32]| -> Vec<f64> { gains.iter().map(|&gain| f64::from(gain)).collect() };
         assert_close(
             &outputs(&folded, &wide(&base), &shifts[0], &folded_bias),
             &outputs(&weights, &wide(&donor), &shifts[1], &bias),
         );
-        assert_eq!(fold.bias(&weights[..INPUTS], None, [&shifts[0], &shifts[1]]), Err(AlignError::NoBias));
-        assert_eq!(fold.bias(&weights[..INPUTS], None, [&[], &[]]), Ok(None));
+        // As GPT-2 stores it.
+        let transposed: Vec<f32> =
+            (0..INPUTS * OUTPUTS).map(|at| weights[at % OUTPUTS * INPUTS + at / OUTPUTS]).collect();
+        let mut others = vec![0.0; OUTPUTS];
+        let axis = InputAxis::First { outputs: OUTPUTS as u64 };
+        fold.add_shifts(axis, 0, &transposed, [&shifts[0], &shifts[1]], &mut others);
+        assert_close(&others, &sums);
     }
 
     #[test]

@@ -17,8 +17,6 @@ const ROTATIONS: u32 = 0x8000_0010;
 #[derive(Clone, Debug)]
 pub struct Gauge {
     head_size: usize,
-    /// Query heads to each key-value head.
-    sharing: usize,
     /// Row-major, head by head.
     rotations: Vec<f64>,
 }
@@ -38,28 +36,22 @@ impl Gauge {
         Stream::new(seed, layer, ROTATIONS).fill_gaussian(0, &mut drawn);
         let mut rotations: Vec<f64> = drawn.into_iter().map(f64::from).collect();
         rotations.chunks_mut(head_size * head_size).for_each(|matrix| orthonormalise(matrix, head_size));
-        Ok(Self { head_size, sharing: heads / kv_heads, rotations })
+        Ok(Self { head_size, rotations })
     }
 
-    /// `R·W_v`, or `R·b_v` with a width of 1, of one key-value head: `rows` has a row of `width` for each of its dimensions.
-    pub fn turn_values(&self, kv_head: usize, width: usize, rows: &[f32], out: &mut [f32]) {
-        for (out, weights) in out.chunks_mut(width.max(1)).zip(self.rotation(kv_head).chunks(self.head_size)) {
-            for (column, out) in out.iter_mut().enumerate() {
-                let values = rows.iter().skip(column).step_by(width.max(1));
-                *out = weights.iter().zip(values).map(|(weight, &value)| weight * f64::from(value)).sum::<f64>() as f32;
-            }
+    /// One row of `R·W`, where the rows of W are the features of one head: those of values, `R·W_v`, and with a row of one element
+    /// `R·b_v` and, by a row of `W_o`, `W_o·Rᵀ`. `rows` has a row as long as `out` for each feature.
+    pub fn turn_row(&self, kv_head: usize, feature: usize, rows: &[f32], out: &mut [f32]) {
+        let weights = self.rotation(kv_head).chunks(self.head_size).nth(feature).unwrap_or_default();
+        if let [out] = out {
+            *out = weights.iter().zip(rows).map(|(weight, &value)| weight * f64::from(value)).sum::<f64>() as f32;
+            return;
         }
-    }
-
-    /// `W_o·Rᵀ`, of one row of `W_o`: all query heads' dimensions, one head after the other.
-    pub fn turn_output_row(&self, row: &[f32], out: &mut [f32]) {
-        let heads = row.chunks(self.head_size).zip(out.chunks_mut(self.head_size));
-        for (head, (row, out)) in heads.enumerate() {
-            let rotation = self.rotation(head / self.sharing).chunks(self.head_size);
-            for (out, weights) in out.iter_mut().zip(rotation) {
-                *out = weights.iter().zip(row).map(|(weight, &value)| weight * f64::from(value)).sum::<f64>() as f32;
-            }
+        let mut sums = vec![0.0; out.len()];
+        for (weight, row) in weights.iter().zip(rows.chunks(out.len().max(1))) {
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += weight * f64::from(value));
         }
+        out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum as f32);
     }
 
     /// The matrix of a key-value head; empty for one that there is not.
@@ -135,12 +127,17 @@ mod tests {
         let (mut turned_v, mut turned_bias, mut turned_o) = (v.clone(), bias.clone(), o.clone());
         for head in 0..KV_HEADS {
             let rows = head * HEAD * HIDDEN..(head + 1) * HEAD * HIDDEN;
-            gauge.turn_values(head, HIDDEN, &v[rows.clone()], &mut turned_v[rows]);
+            for (feature, out) in turned_v[rows.clone()].chunks_mut(HIDDEN).enumerate() {
+                gauge.turn_row(head, feature, &v[rows.clone()], out);
+            }
             let rows = head * HEAD..(head + 1) * HEAD;
-            gauge.turn_values(head, 1, &bias[rows.clone()], &mut turned_bias[rows]);
+            for (feature, out) in turned_bias[rows.clone()].chunks_mut(1).enumerate() {
+                gauge.turn_row(head, feature, &bias[rows.clone()], out);
+            }
         }
-        for (row, out) in o.chunks(HEADS * HEAD).zip(turned_o.chunks_mut(HEADS * HEAD)) {
-            gauge.turn_output_row(row, out);
+        for (index, (head, out)) in o.chunks(HEAD).zip(turned_o.chunks_mut(HEAD)).enumerate() {
+            let kv_head = index % HEADS / (HEADS / KV_HEADS);
+            out.chunks_mut(1).enumerate().for_each(|(feature, out)| gauge.turn_row(kv_head, feature, head, out));
         }
         let before = attention(&v, &bias, &o);
         let largest = before.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));

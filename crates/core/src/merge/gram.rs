@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::gather::{Gather, add_all};
 use super::tile::{Tile, Vectors, tiles};
 use super::{MergeError, Piece, TensorContext};
-use crate::kernels::vectorised;
+use crate::kernels::vectorised_on;
 
 /// Which elements of a tensor make one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,20 +167,23 @@ impl Products<'_> {
     }
 }
 
-/// A scalar product in f64, over lanes that the compiler can put into registers.
+/// A scalar product in f64.
 pub(super) fn dot(x: &[f32], y: &[f32]) -> f64 {
+    vectorised_on((x, y), dot_in_lanes)
+}
+
+/// Over lanes that the compiler can put into registers.
+#[inline(always)]
+fn dot_in_lanes((x, y): (&[f32], &[f32])) -> f64 {
     const LANES: usize = 16;
     let (x, rest_of_x) = x.as_chunks::<LANES>();
     let (y, rest_of_y) = y.as_chunks::<LANES>();
-    let product = |(&x, &y): (&f32, &f32)| f64::from(x) * f64::from(y);
-    let sum = vectorised(|| {
-        let mut lanes = [0.0_f64; LANES];
-        for (x, y) in x.iter().zip(y) {
-            for lane in 0..LANES {
-                lanes[lane] += f64::from(x[lane]) * f64::from(y[lane]);
-            }
+    let mut lanes = [0.0_f64; LANES];
+    for (x, y) in x.iter().zip(y) {
+        for lane in 0..LANES {
+            lanes[lane] += f64::from(x[lane]) * f64::from(y[lane]);
         }
-        lanes.iter().sum::<f64>()
-    });
-    sum + rest_of_x.iter().zip(rest_of_y).map(product).sum::<f64>()
+    }
+    let rest = rest_of_x.iter().zip(rest_of_y).map(|(&x, &y)| f64::from(x) * f64::from(y));
+    lanes.iter().sum::<f64>() + rest.sum::<f64>()
 }

@@ -78,11 +78,19 @@ fn apply_by_rank(lowest: f64, highest: f64, draws: &Stream, first: u64, row: &mu
     room.drawn.resize(row.len(), 0.0);
     draws.fill_uniform(first, &mut room.drawn);
     sort_by_magnitude(row, room);
-    for (rank, key) in room.sorted.iter().enumerate() {
-        let at = (key & INDEX) as usize;
-        let is_kept = f64::from(room.drawn[at]) < lowest + step * rank as f64;
-        // All bits or none: a branch here would be guessed wrong half the time.
-        row[at] = f32::from_bits(row[at].to_bits() & u32::from(is_kept).wrapping_neg());
+    // In three loops, so that no compiler makes a branch of it, which would be guessed wrong half the time.
+    let index = |key: &u64| (key & INDEX) as usize;
+    room.by_rank.clear();
+    room.by_rank.extend(room.sorted.iter().map(|key| room.drawn[index(key)]));
+    room.masks.resize(row.len(), 0);
+    vectorised(|| {
+        for (rank, (mask, drawn)) in (0_u32..).zip(room.masks.iter_mut().zip(&room.by_rank)) {
+            *mask = u32::from(f64::from(*drawn) < lowest + step * f64::from(rank)).wrapping_neg();
+        }
+    });
+    for (key, mask) in room.sorted.iter().zip(&room.masks) {
+        let value = &mut row[index(key)];
+        *value = f32::from_bits(value.to_bits() & mask);
     }
 }
 
@@ -93,6 +101,10 @@ const INDEX: u64 = u32::MAX as u64;
 #[derive(Default)]
 struct Room {
     drawn: Vec<f32>,
+    /// The same in the order of the ranks.
+    by_rank: Vec<f32>,
+    /// All bits for each rank that is kept.
+    masks: Vec<u32>,
     /// Which part of the magnitudes' range each value is in.
     shares: Vec<u16>,
     /// Where the next value of each part goes.

@@ -5,7 +5,7 @@
 //! between those, and how many lie above. If the sample was wrong, or there are more different scores than counters, another
 //! pass counts where the score must be then. If several elements have just that score and the cut goes through them, a
 //! pass counts them in blocks of the tensor, and a look at one block finds the place. Each pass is O(n), and what is kept
-//! does not grow with the tensor (but for the marks: n / 65,536 bits).
+//! does not grow with the tensor (but for the marks: n / 16,384 bits).
 //!
 //! The pass that counts also adds up the scores, so that the sum of those before a cut needs no pass of its own.
 
@@ -15,10 +15,10 @@ use std::sync::Arc;
 use super::gather::{Gather, add_all, taken};
 use super::tile::{TILE, tiles};
 use super::{Look, MergeError, Piece, Reduction};
-use crate::kernels::vectorised;
+use crate::kernels::{vectorised, vectorised_on};
 
 /// Counters of scores, and of blocks of a tensor.
-const BINS: usize = 1 << 16;
+const BINS: usize = 1 << 14;
 
 /// Counters for scores that are not sought, of which nobody wants to know how many there are. Several, because a counter
 /// that is added to again and again at once makes a processor wait.
@@ -409,41 +409,24 @@ impl Counted {
 
     /// Counts the scores of a tile between bounds.
     fn count(&mut self, window: Window, scores: &[f32]) {
-        const LANES: usize = 8;
         let mut places = [0_u32; TILE];
-        let (mut sums, mut sums_above) = ([0.0_f32; LANES], [0.0_f32; LANES]);
-        let (mut above, mut low_bits) = ([0_u32; LANES], [0_u32; LANES]);
         // What is left of a tile, at the end of a tensor, is filled up with zeros: they add nothing and are above nothing.
         let mut last = [0.0; LANES];
         let (whole, rest) = scores.as_chunks::<LANES>();
         last[..rest.len()].copy_from_slice(rest);
-        let last = if rest.is_empty() { &[][..] } else { std::slice::from_ref(&last) };
-        let (width, low_mask) = (window.high - window.low, (1_u32 << window.shift) - 1);
-        vectorised(|| {
-            for (scores, places) in whole.iter().chain(last).zip(places.as_chunks_mut::<LANES>().0) {
-                for lane in 0..LANES {
-                    let bits = scores[lane].to_bits() & (END - 1);
-                    let score = f32::from_bits(bits);
-                    let is_above = bits >= window.high;
-                    let from_low = bits.wrapping_sub(window.low);
-                    let is_inside = from_low < width;
-                    sums[lane] += score;
-                    sums_above[lane] += if is_above { score } else { 0.0 };
-                    above[lane] += u32::from(is_above);
-                    low_bits[lane] |= if is_inside { from_low & low_mask } else { 0 };
-                    places[lane] = if is_inside { from_low >> window.shift } else { BINS as u32 + lane as u32 };
-                }
-            }
-        });
+        let (filled, rest_places) = places.as_chunks_mut::<LANES>().0.split_at_mut(whole.len());
+        let mut sums = Sums::default();
+        let last = rest_places.first_mut().map(|places| (&last, places));
+        vectorised_on((&mut sums, window, whole.iter().zip(filled).chain(last)), place_all);
         for place in &places[..scores.len()] {
             if let Some(count) = self.bins.get_mut(*place as usize) {
                 *count += 1;
             }
         }
-        self.above += above.iter().map(|&count| u64::from(count)).sum::<u64>();
-        self.sum += sums.iter().map(|&sum| f64::from(sum)).sum::<f64>();
-        self.sum_above += sums_above.iter().map(|&sum| f64::from(sum)).sum::<f64>();
-        self.low_bits |= low_bits.iter().fold(0, |all, bits| all | bits);
+        self.above += sums.above.iter().map(|&count| u64::from(count)).sum::<u64>();
+        self.sum += sums.all.iter().map(|&sum| f64::from(sum)).sum::<f64>();
+        self.sum_above += sums.all_above.iter().map(|&sum| f64::from(sum)).sum::<f64>();
+        self.low_bits |= sums.low_bits.iter().fold(0, |all, bits| all | bits);
     }
 
     /// Between which scores the one lies that has `before` of all elements before it, by a sample or by all of them.
@@ -459,6 +442,53 @@ impl Counted {
         let mut last = ((rank + margin) as u64).min(seen - 1);
         let (highest, lowest) = (descend(bins, &mut first), descend(bins, &mut last));
         Window::new(Window::ALL.of(lowest).start..Window::ALL.of(highest).end)
+    }
+}
+
+/// Scores taken together: a vector of them.
+const LANES: usize = 8;
+
+/// What is gathered of the scores of a tile beside their counts.
+#[derive(Default)]
+struct Sums {
+    all: [f32; LANES],
+    all_above: [f32; LANES],
+    above: [u32; LANES],
+    low_bits: [u32; LANES],
+}
+
+/// Places vectors of scores.
+#[inline(always)]
+fn place_all<'a>(
+    (sums, window, vectors): (&mut Sums, Window, impl Iterator<Item = (&'a [f32; LANES], &'a mut [u32; LANES])>),
+) {
+    // In a place of its own, so that the compiler can keep it in registers.
+    let mut own = std::mem::take(sums);
+    for (scores, places) in vectors {
+        *places = own.place(window, scores);
+    }
+    *sums = own;
+}
+
+impl Sums {
+    /// Adds some scores, and says which counter each belongs to.
+    #[inline(always)]
+    fn place(&mut self, window: Window, scores: &[f32; LANES]) -> [u32; LANES] {
+        let (width, low_mask) = (window.high - window.low, (1_u32 << window.shift) - 1);
+        let mut places = [0; LANES];
+        for lane in 0..LANES {
+            let bits = scores[lane].to_bits() & (END - 1);
+            let score = f32::from_bits(bits);
+            let is_above = bits >= window.high;
+            let from_low = bits.wrapping_sub(window.low);
+            let is_inside = from_low < width;
+            self.all[lane] += score;
+            self.all_above[lane] += if is_above { score } else { 0.0 };
+            self.above[lane] += u32::from(is_above);
+            self.low_bits[lane] |= if is_inside { from_low & low_mask } else { 0 };
+            places[lane] = if is_inside { from_low >> window.shift } else { (BINS + lane) as u32 };
+        }
+        places
     }
 }
 

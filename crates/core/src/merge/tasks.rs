@@ -17,7 +17,7 @@ use super::masks::Mask;
 use super::ranking::{Cut, Equal, Ranking, Scores};
 use super::tile::{TILE, subtract, tiles};
 use super::{MergeError, Merger, Piece, Reduction};
-use crate::kernels::vectorised;
+use crate::kernels::{vectorised, vectorised_on};
 
 /// How thinned deltas become one.
 #[derive(Clone, Debug)]
@@ -271,18 +271,21 @@ impl Gather for Norms {
     }
 }
 
-/// In f64, over lanes that need not wait for each other.
+/// The sum of the magnitudes, in f64.
 fn sum_of_magnitudes(values: &[f32]) -> f64 {
+    vectorised_on(values, sum_in_lanes)
+}
+
+/// Over lanes that need not wait for each other.
+#[inline(always)]
+fn sum_in_lanes(values: &[f32]) -> f64 {
     const LANES: usize = 16;
     let (values, rest) = values.as_chunks::<LANES>();
-    let sum = vectorised(|| {
-        let mut lanes = [0.0_f64; LANES];
-        for values in values {
-            for lane in 0..LANES {
-                lanes[lane] += f64::from(values[lane].abs());
-            }
+    let mut lanes = [0.0_f64; LANES];
+    for values in values {
+        for lane in 0..LANES {
+            lanes[lane] += f64::from(values[lane].abs());
         }
-        lanes.iter().sum::<f64>()
-    });
-    sum + rest.iter().map(|value| f64::from(value.abs())).sum::<f64>()
+    }
+    lanes.iter().sum::<f64>() + rest.iter().map(|value| f64::from(value.abs())).sum::<f64>()
 }

@@ -13,7 +13,7 @@
 mod normal;
 mod philox;
 
-use crate::kernels::vectorised;
+use crate::kernels::vectorised_on;
 use sha2::{Digest, Sha256};
 
 pub(crate) use normal::quantile as normal_quantile;
@@ -96,19 +96,23 @@ impl Stream {
             *value = from_bits(self.bits(element));
         }
         for (values, quad) in rest.chunks_mut(4 * RUN).zip((first.div_ceil(4)..).step_by(RUN)) {
-            vectorised(|| {
-                let words = philox4x32_run::<RUN>(quad, self.purpose, self.key);
-                for (lane, values) in values.chunks_mut(4).enumerate() {
-                    for (value, words) in values.iter_mut().zip(&words) {
-                        *value = from_bits(words[lane]);
-                    }
-                }
-            });
+            vectorised_on((self, quad, values, &from_bits), fill_run);
         }
     }
 }
 
-#[inline]
+/// Writes what is made of the words of a run of counters.
+#[inline(always)]
+fn fill_run((stream, quad, values, from_bits): (&Stream, u64, &mut [f32], &impl Fn(u32) -> f32)) {
+    let words = philox4x32_run::<RUN>(quad, stream.purpose, stream.key);
+    for (lane, values) in values.chunks_mut(4).enumerate() {
+        for (value, words) in values.iter_mut().zip(&words) {
+            *value = from_bits(words[lane]);
+        }
+    }
+}
+
+#[inline(always)]
 fn uniform(bits: u32) -> f32 {
     const STEP: f32 = 1.0 / (1 << 24) as f32;
     (bits >> 8) as f32 * STEP

@@ -29,7 +29,7 @@ pub const fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
 
 /// The words for `N` counters at once, `[quad, quad + 1, …]` in their lower halves and `purpose` in their third word: word `w`
 /// of counter `i` is at `[w][i]`. Plain arrays, which the compiler turns into vector instructions.
-#[inline]
+#[inline(always)]
 pub(super) fn philox4x32_run<const N: usize>(quad: u64, purpose: u32, key: [u32; 2]) -> [[u32; N]; 4] {
     let mut state = [[0; N], [0; N], [purpose; N], [0; N]];
     for (lane, quad) in (0..N).zip(quad..) {

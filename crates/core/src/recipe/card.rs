@@ -28,6 +28,9 @@ pub fn model_card(report: &MergeReport, command: &[String]) -> String {
     for (what, word) in [
         (What::Kept, "kept"),
         (What::Taken, "taken"),
+        (What::Aligned, "taken and aligned"),
+        (What::Refolded, "kept, with another norm folded in"),
+        (What::Controlled, "changed as a control"),
         (What::Zeroed, "set to 0"),
         (What::Reinitialised, "drawn anew"),
         (What::Merged, "merged"),

@@ -1,5 +1,7 @@
 //! The result of a merge: for each of its tensors, which tensors of which models go into it, and with which parameters.
 
+mod words;
+
 use std::sync::Arc;
 
 use super::draft::{Deed, Draft, DraftTensor, check_family, is_embedding, is_head};
@@ -7,15 +9,17 @@ use super::encode::can_encode;
 use super::error::ShapeError;
 use super::explain::What;
 use super::merged::{Buffers, Input, Merged};
-use super::mergekit::{Merge, SliceOfLayers, Source, Tokenizer};
+use super::mergekit::{Merge, SliceOfLayers, Source};
 use super::settings::{Place, first};
 use super::tensor::{Layer, MadeTensor, Origin};
-use super::{RecipeError, layers};
+use super::words::Words;
+use super::{RecipeError, WordsError, layers};
 use crate::checkpoint::{Storage, Tensor};
 use crate::dtype::Dtype;
 use crate::merge::{Base, Parameters, Scope, TensorContext, Value};
 use crate::model::Model;
 use crate::region::Region;
+use words::is_of_tokens;
 
 /// Follows a merge over its models, which are those of [`Merge::references`] in that order.
 pub(super) fn compose(merge: &Merge, references: Vec<String>, models: Vec<Arc<Model>>) -> Result<Draft, RecipeError> {
@@ -24,12 +28,14 @@ pub(super) fn compose(merge: &Merge, references: Vec<String>, models: Vec<Arc<Mo
     }
     let mut draft = Draft::new(references.clone(), models);
     merge.notes.iter().for_each(|note| draft.find(note.clone()));
-    let composer = Composer { merge, references, models: draft.models.clone(), buffers: Arc::default() };
+    let models = draft.models.clone();
+    let mut composer = Composer { merge, references, models, words: None, buffers: Arc::default() };
+    composer.words = composer.words()?;
     let (tensors, order) = composer.tensors()?;
     draft.tensors = tensors;
     composer.note_left_behind(&mut draft);
     composer.edit_config(&mut draft, &order)?;
-    composer.carry_words(&mut draft);
+    composer.carry_words(&mut draft)?;
     Ok(draft)
 }
 
@@ -50,6 +56,8 @@ struct Composer<'m> {
     merge: &'m Merge,
     references: Vec<String>,
     models: Vec<Arc<Model>>,
+    /// The tokens of the result, where the recipe says which.
+    words: Option<Words>,
     buffers: Arc<Buffers>,
 }
 
@@ -148,23 +156,25 @@ impl Composer<'_> {
 
     /// One tensor of the result.
     fn tensor(&self, wanted: &Wanted<'_>) -> Result<DraftTensor, RecipeError> {
-        let template = &self.models[wanted.model].checkpoint.tensors[wanted.tensor];
         let mut draft = DraftTensor::of(wanted.model, wanted.tensor, &self.models[wanted.model]);
         if let Some(LayerPlace { old, new, .. }) = wanted.layer {
             draft.renumber(old, new);
         }
         let (base, sources) = self.sources(wanted)?;
         let find = |source: &Source| self.input(wanted, source);
-        let inputs = sources.iter().map(|source| find(source)).collect::<Result<Vec<Input>, _>>()?;
-        let base = base.map(find).transpose()?;
-        let all = || inputs.iter().chain(&base);
-        if !all().all(|input| self.stored(input).storage.dtype().is_none_or(Dtype::is_float)) {
+        let mut inputs = sources.iter().map(|source| find(source)).collect::<Result<Vec<Input>, _>>()?;
+        let mut base = base.map(find).transpose()?;
+        let is_float = |input: &Input| self.stored(input).storage.dtype().is_none_or(Dtype::is_float);
+        if !inputs.iter().chain(&base).all(is_float) {
             // Indices and masks are not merged.
             return Ok(draft);
         }
+        self.align(wanted, &mut draft, &mut inputs, &mut base)?;
+        let all = || inputs.iter().chain(&base);
         let common = || all().map(|input| plain_dtype(self.stored(input))).fold(None, promoted);
         let work = self.merge.dtype.or_else(common).unwrap_or(Dtype::F32);
         let out = self.merge.out_dtype.unwrap_or(work);
+        let elements = draft.shape.iter().product::<u64>();
         let place = Place { name: &draft.name, depth: depth(wanted.layer) };
         let (merge, models) = self.parameters(wanted.slice, &sources, &place);
         let origin = match inputs.as_slice() {
@@ -173,14 +183,14 @@ impl Composer<'_> {
                     && is_unscaled(&models)
                     && self.is_stored_as(only, work, out) =>
             {
-                draft.deeds = vec![Deed { what: What::Taken, from: Some(only.model), elements: template.elements() }];
+                draft.deeds = vec![Deed { what: What::Taken, from: Some(only.model), elements }];
                 let at = self.stored(only).storage.values().clone();
                 Origin::Stored { model: only.model, at }
             }
             _ => {
                 let context = TensorContext {
                     name: &draft.name,
-                    shape: &template.shape,
+                    shape: &draft.shape,
                     has_base: base.is_some(),
                     seed: self.merge.seed,
                 };
@@ -191,18 +201,14 @@ impl Composer<'_> {
                     tensor: draft.name.clone(),
                     source: Box::new(source),
                 })?;
-                draft.deeds = vec![Deed { what: What::Merged, from: None, elements: template.elements() }];
-                let named = (draft.name.as_str(), template.elements());
+                draft.deeds = vec![Deed { what: What::Merged, from: None, elements }];
+                let named = (draft.name.as_str(), elements);
                 Origin::Merged(Arc::new(Merged::new(merger, base, inputs, work, named, self.buffers.clone())))
             }
         };
-        let layer = Layer { region: Region::whole(&template.shape), origin };
-        draft.arrays = vec![MadeTensor {
-            name: draft.name.clone(),
-            dtype: out,
-            shape: template.shape.clone(),
-            layers: vec![layer],
-        }];
+        let layer = Layer { region: Region::whole(&draft.shape), origin };
+        draft.arrays =
+            vec![MadeTensor { name: draft.name.clone(), dtype: out, shape: draft.shape.clone(), layers: vec![layer] }];
         Ok(draft)
     }
 
@@ -236,33 +242,57 @@ impl Composer<'_> {
             }
             _ => template.name.clone(),
         };
-        let sites = &self.models[wanted.model].sites[wanted.tensor];
-        let there = &self.models[model];
-        let tensors = &there.checkpoint.tensors;
-        let found = tensors.iter().position(|tensor| tensor.name == name).or_else(|| {
-            // Elsewhere the same place may have another prefix; and a tied head is the embedding.
-            let has_layer = wanted.layer.is_some();
-            let same_place = || there.sites.iter().position(|theirs| theirs == sites);
-            if has_layer && source.layers.is_some() { None } else { same_place() }
-                .or_else(|| is_head(sites).then(|| there.sites.iter().position(|theirs| is_embedding(theirs)))?)
-        });
-        let Some(tensor) = found else {
+        let is_elsewhere = wanted.layer.is_some() && source.layers.is_some();
+        let Some(tensor) = self.counterpart(wanted, model, &name, !is_elsewhere) else {
             return Err(RecipeError::MissingInput { tensor: name, reference: source.model.clone() });
         };
-        if tensors[tensor].shape != template.shape {
-            let error = ShapeError {
-                text: self.merge.method.to_string(),
-                tensor: template.name.clone(),
-                base: template.shape.clone(),
-                base_reference: self.references[wanted.model].clone(),
-                donor: tensors[tensor].shape.clone(),
-                donor_reference: source.model.clone(),
-                more: 0,
-                is_vocabulary: is_head(sites) || is_embedding(sites),
-            };
-            return Err(Box::new(error).into());
+        self.check_shape(wanted, source, &self.models[model].checkpoint.tensors[tensor].shape)?;
+        Ok(Input { model, tensor, rows: None })
+    }
+
+    /// The tensor of a model of this name, or in the same place, where the wanted one is in the first.
+    fn counterpart(&self, wanted: &Wanted<'_>, model: usize, name: &str, by_place: bool) -> Option<usize> {
+        let sites = &self.models[wanted.model].sites[wanted.tensor];
+        let there = &self.models[model];
+        let is_named = |tensor: &Tensor| tensor.name == name;
+        there.checkpoint.tensors.iter().position(is_named).or_else(|| {
+            // Elsewhere the same place may have another prefix; and a tied head is the embedding.
+            let same_place = || there.sites.iter().position(|theirs| theirs == sites);
+            if by_place { same_place() } else { None }
+                .or_else(|| is_head(sites).then(|| there.sites.iter().position(|theirs| is_embedding(theirs)))?)
+        })
+    }
+
+    /// Refuses a tensor of a source whose shape is not the wanted one's; rows of tokens may be as many as there are.
+    fn check_shape(&self, wanted: &Wanted<'_>, source: &Source, shape: &[u64]) -> Result<(), RecipeError> {
+        let template = &self.models[wanted.model].checkpoint.tensors[wanted.tensor];
+        let is_of_tokens = is_of_tokens(&self.models[wanted.model].sites[wanted.tensor]);
+        let is_row_alike = is_of_tokens && shape.get(1..) == template.shape.get(1..);
+        if *shape == template.shape || (is_row_alike && self.words.is_some()) {
+            return Ok(());
         }
-        Ok(Input { model, tensor })
+        if let (true, [rows, ..], [other_rows, ..]) = (is_row_alike, template.shape.as_slice(), shape) {
+            let problem = WordsError::OtherRows {
+                tensor: template.name.clone(),
+                rows: *rows,
+                reference: self.references[wanted.model].clone(),
+                other_rows: *other_rows,
+                other: source.model.clone(),
+            };
+            let (file, line) = (self.merge.file.clone(), wanted.slice.line);
+            return Err(RecipeError::Words { file, line, problem: Box::new(problem) });
+        }
+        let error = ShapeError {
+            text: self.merge.method.to_string(),
+            tensor: template.name.clone(),
+            base: template.shape.clone(),
+            base_reference: self.references[wanted.model].clone(),
+            donor: shape.to_vec(),
+            donor_reference: source.model.clone(),
+            more: 0,
+            is_vocabulary: false,
+        };
+        Err(Box::new(error).into())
     }
 
     fn stored(&self, input: &Input) -> &Tensor {
@@ -270,7 +300,8 @@ impl Composer<'_> {
     }
 
     fn is_stored_as(&self, input: &Input, work: Dtype, out: Dtype) -> bool {
-        matches!(self.stored(input).storage, Storage::Plain { dtype, .. } if dtype == out && work == out)
+        input.rows.is_none()
+            && matches!(self.stored(input).storage, Storage::Plain { dtype, .. } if dtype == out && work == out)
     }
 
     /// The parameters of the merge and of each of the sources for one tensor.
@@ -324,21 +355,6 @@ impl Composer<'_> {
             draft.find("the weights were quantised; they are written as plain numbers".to_owned());
         }
         Ok(())
-    }
-
-    /// The tokenizer and the chat template.
-    fn carry_words(&self, draft: &mut Draft) {
-        if let Tokenizer::Model(reference) = &self.merge.tokenizer {
-            let from = &self.models[self.model(reference)].checkpoint.side_files;
-            let is_words = |name: &str| !matches!(name, "config.json" | "generation_config.json");
-            draft.side_files.retain(|name, _| !is_words(name));
-            draft
-                .side_files
-                .extend(from.iter().filter(|(name, _)| is_words(name)).map(|(n, b)| (n.clone(), b.clone())));
-        }
-        if let Some(template) = &self.merge.chat_template {
-            draft.side_files.insert("chat_template.jinja".to_owned(), template.clone().into_bytes());
-        }
     }
 }
 

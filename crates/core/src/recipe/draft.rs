@@ -1,13 +1,17 @@
 //! The result while the steps of a recipe are followed.
 
+mod aligned;
+mod changed;
+mod gauge;
 mod tensor;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::aligned::Alignment;
 use super::error::ShapeError;
 use super::explain::Finding;
-use super::{How, RecipeError, Step};
+use super::{Control, How, RecipeError, Step};
 use crate::anatomy::{Anatomy, Part, Site};
 use crate::config::ModelConfig;
 use crate::model::Model;
@@ -15,6 +19,7 @@ use crate::pairing::counterparts;
 use crate::region::Region;
 use crate::selection::{SelectableTensor, Selected, SelectedSite, Selection};
 
+use changed::{Manner, Pair};
 pub(super) use tensor::{Deed, DraftTensor};
 
 /// The tensors as they are so far.
@@ -28,8 +33,12 @@ pub(super) struct Draft {
     /// The other small files.
     pub side_files: BTreeMap<String, Vec<u8>>,
     pub tensors: Vec<DraftTensor>,
+    /// Whether the rows of the embedding and the head were brought together token by token.
+    pub is_by_token: bool,
     pub unmatched: Vec<Finding>,
     pub findings: Vec<String>,
+    /// What tensors are aligned by, each with the step and the norm that asked for it.
+    pub alignments: Vec<(String, String, Arc<Alignment>)>,
 }
 
 impl Draft {
@@ -39,11 +48,13 @@ impl Draft {
         let tensors = (0..base.checkpoint.tensors.len()).map(|index| DraftTensor::of(0, index, &base));
         Self {
             tensors: tensors.collect(),
+            is_by_token: false,
             anatomy: base.anatomy.clone(),
             config: base.checkpoint.config.clone(),
             side_files: base.checkpoint.side_files.clone(),
             unmatched: Vec::new(),
             findings: Vec::new(),
+            alignments: Vec::new(),
             references,
             models,
         }
@@ -65,7 +76,15 @@ impl Draft {
             self.find(note.clone());
         }
         match step {
-            Step::Take { from, .. } => self.take(&text, from, select, selected.sites),
+            Step::Take { control: Some(Control::Gauge), align: Some(_), .. } => {
+                let why = "`control gauge` turns what is there: nothing comes from the donor that could be aligned";
+                Err(RecipeError::Modifier { text, why: why.to_owned() })
+            }
+            Step::Take { control: Some(Control::Gauge), seed, .. } => self.turn(&text, &selected.sites, *seed),
+            Step::Take { from, control, align, seed, .. } => {
+                let manner = Manner { control: *control, align: *align, seed: *seed };
+                self.take(&text, from, select, selected.sites, manner)
+            }
             Step::Destroy { how: How::Remove, .. } => self.remove(&text, &selected.sites),
             Step::Destroy { how: How::Zero, .. } => self.destroy(&text, selected.sites, None),
             Step::Destroy { how: How::Reinit, seed, .. } => self.destroy(&text, selected.sites, Some(*seed)),
@@ -100,6 +119,7 @@ impl Draft {
         from: &str,
         select: &Selection,
         sites: Vec<SelectedSite>,
+        manner: Manner,
     ) -> Result<(), RecipeError> {
         let number = self.references.iter().position(|reference| reference == from).unwrap_or(0);
         let donor = self.models[number].clone();
@@ -108,7 +128,7 @@ impl Draft {
         let there = select.resolve(&donor.selectable(), &donor.anatomy, donor.config.as_ref()).ok();
         let divided = by_tensor(there.map_or_else(Vec::new, |there| there.sites));
         let mut misfits = Vec::new();
-        let mut taken = 0;
+        let mut pairs = Vec::new();
         for (index, sites) in by_tensor(sites) {
             let counterpart = found[index].or_else(|| self.tied_head(index, &donor));
             let Some(counterpart) = counterpart else {
@@ -131,18 +151,17 @@ impl Draft {
                     donor: from.to_owned(),
                 });
             }
-            self.tensors[index].take(text, &self.models, number, counterpart, region)?;
-            taken += 1;
+            pairs.push(Pair { index, counterpart, sites, region });
         }
         if let Some(error) = self.misfit(text, &donor, &misfits) {
             return Err(error);
         }
         self.note_left_behind(select, &donor, &found);
-        if taken == 0 {
+        if pairs.is_empty() {
             let detail = format!("{from} has none of the {} selected tensors", self.unmatched.len());
             return Err(RecipeError::NothingTaken { text: text.to_owned(), detail });
         }
-        Ok(())
+        self.take_changed(text, number, pairs, manner)
     }
 
     /// The embedding of a donor that serves it as the head, where a head is wanted.

@@ -1,10 +1,12 @@
 //! Why a recipe makes no model.
 
-use super::How;
+use super::{How, WordsError};
 use crate::checkpoint::CheckpointError;
 use crate::merge::MergeError;
+use crate::merge::align::AlignError;
 use crate::quoted::Quoted;
 use crate::selection::{ResolveError, SelectionError};
+use crate::source::ReadError;
 
 /// A recipe cannot be followed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,20 @@ pub enum RecipeError {
     Divided { text: String, tensor: String, base: String, donor: String },
     #[error("`{text}`: tensor {} is stored as {base} and its replacement as {donor}; {why}", Quoted(tensor))]
     Format { text: String, tensor: String, base: String, donor: String, why: &'static str },
+    #[error(
+        "`{text}`: tensor {} is stored as {format}; what a control or an alignment changes must be F16, BF16, F32 or F64, so use \
+         a model that is stored so",
+        Quoted(tensor)
+    )]
+    Values { text: String, tensor: String, format: String },
+    /// A control or an alignment that cannot be done.
+    #[error("`{text}`: {why}")]
+    Modifier { text: String, why: String },
+    #[error("`{text}`: what reads {} cannot be aligned", Quoted(norm))]
+    Align { text: String, norm: String, source: AlignError },
+    /// A norm that something is aligned with cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     #[error("`{text}`: tensor {} is stored as {format}; {why}", Quoted(tensor))]
     Undestroyable { text: String, tensor: String, format: String, why: &'static str },
     #[error(
@@ -55,6 +71,9 @@ pub enum RecipeError {
     MissingInput { tensor: String, reference: String },
     #[error("{file}, line {line}: tensor {} cannot be merged", Quoted(tensor))]
     Merge { file: String, line: usize, tensor: String, source: Box<MergeError> },
+    /// The tokens of the models cannot be brought together.
+    #[error("{file}, line {line}: {problem}")]
+    Words { file: String, line: usize, problem: Box<WordsError> },
     #[error("`{text}`: config.json says in {key} which layers are of which kind, {why}")]
     Layers { text: String, key: String, why: String },
     /// The result cannot be read as a checkpoint.
@@ -95,6 +114,7 @@ impl RecipeError {
                 | Self::Selection { .. }
                 | Self::PartOfLayer { .. }
                 | Self::Merge { .. }
+                | Self::Modifier { .. }
                 | Self::NoLayerLeft { .. }
         )
     }

@@ -79,6 +79,12 @@ pub enum What {
     Kept,
     /// They were taken from a donor.
     Taken,
+    /// They were taken from a donor and fitted to their new place.
+    Aligned,
+    /// They stayed, and were fitted to a norm that did not.
+    Refolded,
+    /// They were changed as a control: as much as a donor would have changed them, or, where none is named, to no effect.
+    Controlled,
     /// They were set to 0.
     Zeroed,
     /// They were drawn anew.

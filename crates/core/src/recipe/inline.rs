@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! recipe := reference (';' step)*
-//! step   := 'take' selection 'from' reference | 'destroy' ('zero' | 'reinit' | 'remove') selection ['seed' NUMBER]
+//! step   := 'take' selection ['control' CONTROL] ['align' ALIGN] ['seed' NUMBER] 'from' reference
+//!         | 'destroy' ('zero' | 'reinit' | 'remove') selection ['seed' NUMBER]
 //! ```
 //!
 //! A reference ends before the next `;`. One that holds a `;`, or begins with a quote, is written in double quotes, in which
@@ -10,7 +11,8 @@
 
 use std::fmt;
 
-use super::{How, Recipe, RecipeError, Step, Steps};
+use super::modifiers::words;
+use super::{Align, Control, How, Recipe, RecipeError, Step, Steps};
 use crate::selection::{Selection, SelectionError};
 
 impl Recipe {
@@ -86,17 +88,41 @@ impl<'a> Reader<'a> {
         match self.one_of(&["take", "destroy"], "`take` or `destroy`")? {
             "take" => {
                 let select = self.selection()?;
-                self.one_of(&["from"], "`+`, `&` or `from`")?;
-                Ok(Step::Take { from: self.reference("the donor's name")?, select })
+                let control = self.modifier("control", Control::ALL.map(Control::name), Control::from_name)?;
+                let align = self.modifier("align", Align::ALL.map(Align::name), Align::from_name)?;
+                let seed = if self.is_at("seed") { self.seed()? } else { 0 };
+                let is_bare = control.is_none() && align.is_none() && seed == 0;
+                self.one_of(&["from"], if is_bare { "`+`, `&` or `from`" } else { "`from`" })?;
+                Ok(Step::Take { from: self.reference("the donor's name")?, select, control, align, seed })
             }
             _ => {
-                let word = self.one_of(&How::ALL.map(How::name), "`zero`, `reinit` or `remove`")?;
+                let known = How::ALL.map(How::name);
+                let word = self.one_of(&known, &words(&known))?;
                 let how = How::from_name(word).unwrap_or(How::Zero);
                 let select = self.selection()?;
-                let seed = if self.rest().starts_with("seed") { self.seed()? } else { 0 };
+                let seed = if self.is_at("seed") { self.seed()? } else { 0 };
                 Ok(Step::Destroy { how, select, seed })
             }
         }
+    }
+
+    /// Whether a word stands here.
+    fn is_at(&self, word: &str) -> bool {
+        self.rest().starts_with(word)
+    }
+
+    /// A word that says which follows, and which.
+    fn modifier<T, const N: usize>(
+        &mut self,
+        word: &'static str,
+        known: [&'static str; N],
+        from_name: fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, RecipeError> {
+        if !self.is_at(word) {
+            return Ok(None);
+        }
+        self.one_of(&[word], &format!("`{word}`"))?;
+        Ok(from_name(self.one_of(&known, &words(&known))?))
     }
 
     fn seed(&mut self) -> Result<u64, RecipeError> {
@@ -193,7 +219,19 @@ impl fmt::Display for Steps {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Take { from, select } => write!(f, "take {select} from {}", Reference(from)),
+            Self::Take { from, select, control, align, seed } => {
+                write!(f, "take {select}")?;
+                if let Some(control) = control {
+                    write!(f, " control {control}")?;
+                }
+                if let Some(align) = align {
+                    write!(f, " align {align}")?;
+                }
+                if control.is_some() || *seed != 0 {
+                    write!(f, " seed {seed}")?;
+                }
+                write!(f, " from {}", Reference(from))
+            }
             // Only what is drawn needs a seed; one that was given all the same is kept, so that the text reads back as it was.
             Self::Destroy { how, select, seed: 0 } if *how != How::Reinit => write!(f, "destroy {how} {select}"),
             Self::Destroy { how, select, seed } => write!(f, "destroy {how} {select} seed {seed}"),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::encode::{can_encode, encode_into};
 use super::settling::{Settling, Stretch};
+use super::words::RowMap;
 use crate::checkpoint::Tensor;
 use crate::dequantise::{Encoded, decode_into};
 use crate::dtype::Dtype;
@@ -17,10 +18,12 @@ use crate::source::{Block, ReadError};
 const CHUNK: u64 = 1 << 13;
 
 /// A tensor of a model.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Input {
     pub model: usize,
     pub tensor: usize,
+    /// Where its rows come from, if they are not the tensor's own in their order.
+    pub rows: Option<Arc<RowMap>>,
 }
 
 /// A tensor that is merged when its values are asked for.
@@ -140,7 +143,7 @@ impl Merged {
     async fn read<'m>(&self, models: &'m [Arc<Model>], elements: Range<u64>) -> Result<Stored<'m>, ReadError> {
         let mut inputs = Vec::with_capacity(self.inputs.len() + 1);
         for input in self.all() {
-            inputs.push(StoredInput::read(&models[input.model], input.tensor, elements.clone()).await?);
+            inputs.push(StoredInput::read(models, input, elements.clone()).await?);
         }
         Ok(Stored { elements, inputs })
     }
@@ -166,17 +169,28 @@ struct Stored<'m> {
     inputs: Vec<StoredInput<'m>>,
 }
 
-/// Some elements of one input, as they are stored.
-struct StoredInput<'m> {
-    tensor: &'m Tensor,
-    /// The elements that the blocks hold, at least those that were asked for.
-    elements: Range<u64>,
-    blocks: Vec<Block>,
+/// Some elements of one input.
+enum StoredInput<'m> {
+    /// As they are stored.
+    Blocks {
+        tensor: &'m Tensor,
+        /// The elements that the blocks hold, at least those that were asked for.
+        elements: Range<u64>,
+        blocks: Vec<Block>,
+    },
+    /// Rows from several places, as numbers already: just those that were asked for.
+    Gathered(Vec<f32>),
 }
 
 impl<'m> StoredInput<'m> {
-    async fn read(model: &'m Model, tensor: usize, elements: Range<u64>) -> Result<Self, ReadError> {
-        let tensor = &model.checkpoint.tensors[tensor];
+    async fn read(models: &'m [Arc<Model>], input: &Input, elements: Range<u64>) -> Result<Self, ReadError> {
+        if let Some(rows) = &input.rows {
+            let mut numbers = vec![0.0; (elements.end - elements.start) as usize];
+            rows.read(models, elements, &mut numbers).await?;
+            return Ok(Self::Gathered(numbers));
+        }
+        let model = &models[input.model];
+        let tensor = &model.checkpoint.tensors[input.tensor];
         let granule = tensor.storage.granule(&tensor.shape);
         let whole = elements.start / granule * granule;
         let whole = whole..elements.end.div_ceil(granule).saturating_mul(granule).min(tensor.elements());
@@ -184,21 +198,46 @@ impl<'m> StoredInput<'m> {
         for at in tensor.storage.byte_ranges(&tensor.shape, whole.clone()) {
             blocks.push(model.checkpoint.sources[at.shard].read(at.bytes).await?);
         }
-        Ok(Self { tensor, elements: whole, blocks })
+        Ok(Self::Blocks { tensor, elements: whole, blocks })
+    }
+
+    fn bytes(&self) -> Vec<Cow<'_, [u8]>> {
+        match self {
+            Self::Blocks { blocks, .. } => blocks.iter().map(Block::bytes).collect(),
+            Self::Gathered(_) => Vec::new(),
+        }
+    }
+
+    /// What decodes the blocks, whose bytes these are; none where there are numbers already.
+    fn encoded<'b>(&'b self, bytes: &'b [Cow<'_, [u8]>]) -> Option<Encoded<'b>> {
+        match self {
+            Self::Blocks { tensor, elements, .. } => Some(Encoded::new(tensor, elements.clone(), bytes)),
+            Self::Gathered(_) => None,
+        }
+    }
+
+    /// Whether the elements are stored as a dtype, and need no rounding to it.
+    fn is_stored_as(&self, dtype: Dtype) -> bool {
+        matches!(self, Self::Blocks { tensor, .. } if tensor.storage.dtype() == Some(dtype))
+    }
+
+    /// Writes some of the elements as numbers; `first` is the first that was asked for.
+    fn decode(&self, encoded: Option<&Encoded<'_>>, first: u64, elements: Range<u64>, out: &mut [f32]) {
+        match (self, encoded) {
+            (Self::Gathered(numbers), _) => {
+                out.copy_from_slice(&numbers[(elements.start - first) as usize..(elements.end - first) as usize]);
+            }
+            (Self::Blocks { .. }, Some(encoded)) => encoded.decode(elements, out),
+            (Self::Blocks { .. }, None) => {}
+        }
     }
 }
 
 impl Stored<'_> {
     /// Makes numbers of the elements, a few at a time and in order, and hands them on, with room for as many values.
     fn chunks(&self, merged: &Merged, grain: u64, mut each: impl FnMut(&Piece<'_>, &mut [f32])) {
-        let blocks: Vec<Vec<Cow<'_, [u8]>>> =
-            self.inputs.iter().map(|input| input.blocks.iter().map(Block::bytes).collect()).collect();
-        let encoded: Vec<Encoded<'_>> = self
-            .inputs
-            .iter()
-            .zip(&blocks)
-            .map(|(input, blocks)| Encoded::new(input.tensor, input.elements.clone(), blocks))
-            .collect();
+        let bytes: Vec<_> = self.inputs.iter().map(StoredInput::bytes).collect();
+        let encoded: Vec<_> = self.inputs.iter().zip(&bytes).map(|(input, bytes)| input.encoded(bytes)).collect();
         let grain = grain.max(1);
         let step = (CHUNK / grain).max(1).saturating_mul(grain).min(self.elements.end - self.elements.start);
         let mut buffer = merged.buffers.take(step as usize * (self.inputs.len() + 1));
@@ -210,13 +249,13 @@ impl Stored<'_> {
             for ((encoded, input), numbers) in
                 encoded.iter().zip(&self.inputs).zip(numbers.chunks_exact_mut(step as usize))
             {
-                encoded.decode(first..end, &mut numbers[..length]);
-                if input.tensor.storage.dtype() != Some(merged.work) {
+                input.decode(encoded.as_ref(), self.elements.start, first..end, &mut numbers[..length]);
+                if !input.is_stored_as(merged.work) {
                     merged.round(&mut numbers[..length]);
                 }
             }
             let mut inputs: Vec<&[f32]> = numbers.chunks_exact(step as usize).map(|all| &all[..length]).collect();
-            let base = merged.base.and_then(|_| inputs.pop());
+            let base = merged.base.as_ref().and_then(|_| inputs.pop());
             each(&Piece { first, base, inputs: &inputs }, &mut made[..length]);
             first = end;
         }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::settings::{Setting, Settings, settings};
+use super::words::{ChatTemplate, TokenizerSection, TokenizerSource, chat_template, tokenizer};
 use super::yaml::{self, At, Fields};
 use super::{Recipe, RecipeError};
 use crate::dtype::Dtype;
@@ -31,12 +32,17 @@ pub struct Merge {
     pub(super) dtype: Option<Dtype>,
     /// What the result is rounded to.
     pub(super) out_dtype: Option<Dtype>,
-    pub(super) tokenizer: Tokenizer,
-    pub(super) chat_template: Option<String>,
+    /// Whose tokens the result has; none where rows are merged by their numbers, and the base's tokenizer stays.
+    pub(super) tokenizer: Option<TokenizerSection>,
+    pub(super) chat_template: Option<ChatTemplate>,
     /// Of the methods that draw; not mergekit's.
     pub(super) seed: u64,
     /// What is known and has no meaning here, for a person.
     pub(super) notes: Vec<String>,
+    /// What other recipes of the same file call it.
+    pub(super) name: Option<String>,
+    /// The other recipes of the same file, each after those that it names.
+    pub(super) stages: Vec<Merge>,
 }
 
 /// Some layers of the result: the same layers, or as many, of every source.
@@ -54,15 +60,6 @@ pub(super) struct Source {
     /// Which layers; none for all, and everything else too.
     pub layers: Option<Range<u32>>,
     pub parameters: Settings,
-}
-
-/// Whose tokenizer the result gets.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Tokenizer {
-    /// That of the base, or where there is none, of the first model.
-    Base,
-    /// That of this model.
-    Model(String),
 }
 
 impl From<Merge> for String {
@@ -99,10 +96,10 @@ impl Merge {
     /// The models that it names, each once: the base or else the first model, then the others as they come.
     pub(super) fn references(&self) -> Vec<&str> {
         let sources = self.slices.iter().flat_map(|slice| &slice.sources).map(|source| source.model.as_str());
-        let tokenizer = match &self.tokenizer {
-            Tokenizer::Model(model) => Some(model.as_str()),
-            Tokenizer::Base => None,
-        };
+        let tokenizer = self.tokenizer.as_ref().and_then(|section| match &section.source {
+            TokenizerSource::Model(model) => Some(model.as_str()),
+            TokenizerSource::Union | TokenizerSource::Base => None,
+        });
         let mut references: Vec<&str> = Vec::new();
         for reference in self.base.as_deref().into_iter().chain(sources).chain(tokenizer) {
             if !references.contains(&reference) {
@@ -119,7 +116,7 @@ pub(super) fn is_merge(document: &Fields<'_>) -> bool {
 }
 
 /// Reads a merge.
-pub(super) fn merge(text: &str, mut fields: Fields<'_>) -> Result<Recipe, RecipeError> {
+pub(super) fn merge(text: &str, mut fields: Fields<'_>) -> Result<Merge, RecipeError> {
     let file = fields.at.file.to_owned();
     refuse(&mut fields)?;
     let method_at = fields.need("merge_method")?;
@@ -146,13 +143,23 @@ pub(super) fn merge(text: &str, mut fields: Fields<'_>) -> Result<Recipe, Recipe
         dtype: fields.get("dtype").map(dtype).transpose()?,
         out_dtype: fields.get("out_dtype").map(dtype).transpose()?,
         tokenizer: tokenizer(&mut fields)?,
-        chat_template: fields.get("chat_template").map(chat_template).transpose()?.flatten(),
+        chat_template: fields.get("chat_template").map(chat_template).transpose()?,
         seed: fields.get("seed").map_or(Ok(0), |seed| seed.whole_number("a whole number below 2^64"))?,
         notes: Vec::new(),
+        name: name(&mut fields)?,
+        stages: Vec::new(),
     };
-    fields.get("name");
     fields.finish()?;
-    Ok(Recipe::Merge(Box::new(checked(merge)?)))
+    checked(merge)
+}
+
+/// What other recipes of the same file call this one: `name`, or the `out_path` of older files.
+fn name(fields: &mut Fields<'_>) -> Result<Option<String>, RecipeError> {
+    let at = match (fields.get("name"), fields.get("out_path")) {
+        (Some(_), Some(path)) => return Err(path.error("`name` and `out_path` exclude each other; keep one of them")),
+        (name, path) => name.or(path),
+    };
+    at.map(|at| Ok(at.text("a name")?.to_owned())).transpose()
 }
 
 /// Keys that mergekit knows, and why they are not followed.
@@ -250,7 +257,7 @@ fn layer_range(at: At<'_>) -> Result<Range<u32>, RecipeError> {
 }
 
 /// A model's name. mergekit joins an adapter to it with a `+`.
-fn model(at: At<'_>) -> Result<String, RecipeError> {
+pub(super) fn model(at: At<'_>) -> Result<String, RecipeError> {
     let name = at.text("the name of a model")?;
     match name.split_once('+') {
         Some((_, adapter)) => {
@@ -270,43 +277,6 @@ fn dtype(at: At<'_>) -> Result<Dtype, RecipeError> {
         "float64" | "double" => Dtype::F64,
         _ => return Err(at.error(format!("there is no dtype {} here; {EXPECTED} was expected", Quoted(name)))),
     })
-}
-
-fn tokenizer(fields: &mut Fields<'_>) -> Result<Tokenizer, RecipeError> {
-    let source = match (fields.get("tokenizer_source"), fields.get("tokenizer")) {
-        (Some(_), Some(tokenizer)) => {
-            return Err(tokenizer.error("`tokenizer` and `tokenizer_source` exclude each other; keep one of them"));
-        }
-        (source, None) => source,
-        (None, Some(tokenizer)) => {
-            let mut fields = tokenizer.map("a map with `source`")?;
-            for key in ["tokens", "pad_to_multiple_of"] {
-                if let Some(at) = fields.get(key) {
-                    return Err(at.error(format!("{key} is not followed yet: embeddings stay as they are")));
-                }
-            }
-            let source = fields.get("source").ok_or_else(|| tokenizer.error(UNION))?;
-            fields.finish()?;
-            Some(source)
-        }
-    };
-    let Some(at) = source else { return Ok(Tokenizer::Base) };
-    Ok(match at.text("`base` or the name of a model")? {
-        "base" => Tokenizer::Base,
-        "union" => return Err(at.error(UNION)),
-        _ => Tokenizer::Model(model(at)?),
-    })
-}
-
-const UNION: &str = "the source `union` is not followed yet: give `base`, or a model whose tokenizer all of them have";
-
-/// A template of Jinja; none for `auto`, which leaves the base's.
-fn chat_template(at: At<'_>) -> Result<Option<String>, RecipeError> {
-    match at.text("a template, or `auto`")? {
-        "auto" => Ok(None),
-        template if template.contains('{') => Ok(Some(template.to_owned())),
-        name => Err(at.error(format!("the template {} is not known here; write it out, in Jinja", Quoted(name)))),
-    }
 }
 
 /// Refuses parameters that no method takes, and notes those that this one does not.
@@ -355,9 +325,12 @@ impl Recipe {
     /// # Errors
     /// With the line, and what was expected there.
     pub fn parse_yaml(file: &str, text: &str) -> Result<Self, RecipeError> {
-        let document = yaml::parse(file, text)?;
-        let at = At { file, node: &document };
+        let documents = yaml::parse(file, text)?;
+        let [document] = documents.as_slice() else {
+            return Ok(Self::Merge(Box::new(super::stages::stages(file, text, &documents)?)));
+        };
+        let at = At { file, node: document };
         let fields = at.map("a map with `base` and `steps`, or with `merge_method` and `models`")?;
-        if is_merge(&fields) { merge(text, fields) } else { super::steps::steps(at) }
+        if is_merge(&fields) { Ok(Self::Merge(Box::new(merge(text, fields)?))) } else { super::steps::steps(at) }
     }
 }

@@ -2,12 +2,15 @@
 //!
 //! A [`Recipe`] is read from one line ([`Recipe::parse_inline`]: `A; take o_proj from B; destroy zero k_proj & layers 5..30`)
 //! or from YAML ([`Recipe::parse_yaml`]). Together with the models that it names it is a [`View`]: the tensors that come out,
-//! each made only when its bytes are asked for. A view's [`files`](View::files) can be read like any other checkpoint's, so
+//! each made only when its bytes are asked for. What is taken may be made meaningless first, as a control ([`Control`]), or fitted
+//! to its new place ([`Align`]). A view's [`files`](View::files) can be read like any other checkpoint's, so
 //! everything that listens to a checkpoint listens to a recipe as well; a [`Folder`] is the same bytes laid
 //! out to be written.
 
+mod aligned;
 mod card;
 mod compose;
+mod controlled;
 mod draft;
 mod encode;
 mod error;
@@ -15,14 +18,20 @@ mod explain;
 mod folder;
 mod inline;
 mod layers;
+mod make;
 mod merged;
 mod mergekit;
+mod modifiers;
 mod open;
 mod settings;
 mod settling;
+mod stages;
 mod steps;
 mod tensor;
+mod turned;
+mod unit;
 mod view;
+mod words;
 mod yaml;
 
 use std::fmt;
@@ -35,9 +44,11 @@ pub use error::{RecipeError, ShapeError};
 pub use explain::{Finding, MergeReport, OutputFile, OutputPart, OutputTensor, What};
 pub use folder::{Folder, FolderShard, Part, SHARD_BYTES};
 pub use mergekit::Merge;
+pub use modifiers::{Align, Control};
 pub(crate) use open::view;
 pub use open::{LONGEST_RECIPE, RecipeText, open};
 pub use view::View;
+pub use words::WordsError;
 
 /// What makes a model out of others.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -69,6 +80,15 @@ pub enum Step {
         /// Which modules, in the selection language, read against the model as it is before this step.
         #[serde(with = "as_text")]
         select: Selection,
+        /// What is done to the change that they bring, so that it means nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        control: Option<Control>,
+        /// How they are fitted to the norms, or to the size, of what they replace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        align: Option<Align>,
+        /// Of the numbers that a control draws.
+        #[serde(default)]
+        seed: u64,
     },
     /// Some modules are broken.
     Destroy {
@@ -142,7 +162,7 @@ impl Recipe {
     pub fn seed(&self) -> Option<u64> {
         match self {
             Self::Steps(Steps { steps, .. }) => steps.iter().find_map(|step| match step {
-                Step::Destroy { how: How::Reinit, seed, .. } => Some(*seed),
+                Step::Destroy { how: How::Reinit, seed, .. } | Step::Take { control: Some(_), seed, .. } => Some(*seed),
                 _ => None,
             }),
             Self::Merge(merge) => merge.draws().then_some(merge.seed),
@@ -165,5 +185,7 @@ mod as_text {
     }
 }
 
+#[cfg(test)]
+mod examples;
 #[cfg(test)]
 mod tests;

@@ -67,11 +67,34 @@ pub(crate) async fn view<P: Place>(
         return Err(WorkError::from(error).into());
     }
     let recipe = text.parse(reference).map_err(WorkError::from)?;
+    let mut stages: Vec<(String, Arc<Model>)> = Vec::new();
+    for (name, stage) in recipe.stages() {
+        let models = models_of(place, &stage, &stages, &chain).await?;
+        let view = View::new(stage, &name, models, SHARD_BYTES).map_err(WorkError::from)?;
+        let model = view.model(&name).await.map_err(WorkError::from)?;
+        stages.push((name, Arc::new(model)));
+    }
+    let models = models_of(place, &recipe, &stages, &chain).await?;
+    let view = View::new(recipe, reference, models, shard_bytes).map_err(WorkError::from)?;
+    view.check().await.map_err(WorkError::from)?;
+    Ok(view)
+}
+
+/// The models that a recipe names: stages before it, or checkpoints and recipes of the place.
+async fn models_of<P: Place>(
+    place: &P,
+    recipe: &Recipe,
+    stages: &[(String, Arc<Model>)],
+    within: &[String],
+) -> Result<Vec<Arc<Model>>, P::Error> {
     let mut models = Vec::new();
     for named in recipe.references() {
-        models.push(Arc::new(open_within(place, named, SideFiles::All, &chain).await?));
+        models.push(match stages.iter().find(|(name, _)| name == named) {
+            Some((_, stage)) => stage.clone(),
+            None => Arc::new(open_within(place, named, SideFiles::All, within).await?),
+        });
     }
-    Ok(View::new(recipe, reference, models, shard_bytes).map_err(WorkError::from)?)
+    Ok(models)
 }
 
 /// In a box, since a recipe may lead to another.

@@ -116,8 +116,8 @@ mod tests {
 
     /// `weight` at (name, depth), as a recipe would have it.
     fn weight(text: &str, places: &[(&str, f64)]) -> Vec<Option<Value>> {
-        let document = yaml::parse("f", text).unwrap();
-        let settings = settings(Some(At { file: "f", node: &document })).unwrap();
+        let documents = yaml::parse("f", text).unwrap();
+        let settings = settings(Some(At { file: "f", node: &documents[0] })).unwrap();
         places.iter().map(|&(name, depth)| first(&[&settings], "weight", &Place { name, depth })).collect()
     }
 
@@ -146,8 +146,8 @@ mod tests {
     #[test]
     fn flags_are_no_numbers() {
         assert_eq!(weight("weight: true", &[("w", 0.0)]), [Some(Value::Flag(true))]);
-        let document = yaml::parse("f", "a: 1\nweight: high").unwrap();
-        let message = settings(Some(At { file: "f", node: &document })).unwrap_err().to_string();
+        let documents = yaml::parse("f", "a: 1\nweight: high").unwrap();
+        let message = settings(Some(At { file: "f", node: &documents[0] })).unwrap_err().to_string();
         assert!(message.starts_with("f, line 2: found \"high\""), "{message}");
     }
 }

@@ -18,7 +18,7 @@ const LEAST_ELEMENTS: u64 = 1 << 18;
 const READ: u64 = 1 << 18;
 
 /// Elements that are read together where a sample will do, and how many times in a stretch.
-const SAMPLE: u64 = 1 << 12;
+const SAMPLE: u64 = 1 << 10;
 const SAMPLES: u64 = 16;
 
 /// A merger, and how far it has come in looking at its tensor.

@@ -4,11 +4,14 @@
 //! base: org/model
 //! steps:
 //!   - take: {from: org/donor, select: o_proj & layers 5..30}
+//!   - take: {from: org/donor, select: qkv, control: shuffle, align: fold, seed: 3}
 //!   - destroy: {how: reinit, select: k_proj, seed: 7}
 //! ```
 
+use super::modifiers::words;
 use super::yaml::At;
-use super::{How, Recipe, RecipeError, Step, Steps};
+use super::{Align, Control, How, Recipe, RecipeError, Step, Steps};
+use crate::quoted::Quoted;
 use crate::selection::Selection;
 
 /// Reads a base and its steps.
@@ -42,20 +45,38 @@ fn take(at: At<'_>) -> Result<Step, RecipeError> {
     let mut fields = at.map("a map with `from` and `select`")?;
     let from = fields.need("from")?.text("the name of a checkpoint")?.to_owned();
     let select = selection(fields.need("select")?)?;
+    let control = one_of(fields.get("control"), Control::ALL.map(Control::name), Control::from_name)?;
+    let align = one_of(fields.get("align"), Align::ALL.map(Align::name), Align::from_name)?;
+    let seed = seed(fields.get("seed"))?;
     fields.finish()?;
-    Ok(Step::Take { from, select })
+    Ok(Step::Take { from, select, control, align, seed })
 }
 
 fn destroy(at: At<'_>) -> Result<Step, RecipeError> {
     let mut fields = at.map("a map with `how` and `select`")?;
-    let how = fields.need("how")?;
-    let expected = "`zero`, `reinit` or `remove`";
-    let word = how.text(expected)?;
-    let how = How::from_name(word).ok_or_else(|| how.error(format!("found `{word}` where {expected} was expected")))?;
+    let how = one_of(Some(fields.need("how")?), How::ALL.map(How::name), How::from_name)?.unwrap_or(How::Zero);
     let select = selection(fields.need("select")?)?;
-    let seed = fields.get("seed").map_or(Ok(0), |seed| seed.whole_number("a whole number below 2^64"))?;
+    let seed = seed(fields.get("seed"))?;
     fields.finish()?;
     Ok(Step::Destroy { how, select, seed })
+}
+
+/// One of some words, where there is any.
+fn one_of<T, const N: usize>(
+    at: Option<At<'_>>,
+    known: [&str; N],
+    from_name: fn(&str) -> Option<T>,
+) -> Result<Option<T>, RecipeError> {
+    let Some(at) = at else { return Ok(None) };
+    let expected = words(&known);
+    let word = at.text(&expected)?;
+    let found = from_name(word);
+    let unknown = || at.error(format!("found {} where {expected} was expected", Quoted(word)));
+    found.map(Some).ok_or_else(unknown)
+}
+
+fn seed(at: Option<At<'_>>) -> Result<u64, RecipeError> {
+    at.map_or(Ok(0), |seed| seed.whole_number("a whole number below 2^64"))
 }
 
 fn selection(at: At<'_>) -> Result<Selection, RecipeError> {

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::encode::encode_into;
+use super::make::{Make, each, made};
 use super::merged::Merged;
 use crate::checkpoint::{Location, Tensor};
 use crate::dequantise::Encoded;
@@ -15,7 +16,7 @@ use crate::source::{Block, ReadError};
 
 /// Bytes that nobody wants are read too where they are fewer than this and lie between some that are wanted: another read
 /// would take longer.
-const GAP: u64 = 64 << 10;
+pub(super) const GAP: u64 = 64 << 10;
 
 /// A stored array of the result: some layers of elements, each over those before it; the first covers all.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub(super) enum Origin {
     Random { stream: Stream, deviation: f32 },
     /// The same elements of several tensors, made one.
     Merged(Arc<Merged>),
+    /// The same elements of what is made out of others.
+    Made(Arc<dyn Make>),
 }
 
 impl MadeTensor {
@@ -160,6 +163,12 @@ impl MadeTensor {
                     }
                 }
             }
+            Origin::Made(make) => {
+                let mut values = made(&**make, models, &runs).await?;
+                for (run, values) in each(&runs, &mut values) {
+                    encode_into(self.dtype, values, &mut bytes[place(run)]);
+                }
+            }
             Origin::Merged(merged) => {
                 for run in &runs {
                     merged.write(models, run.clone(), self.dtype, &mut bytes[place(run)]).await?;
@@ -190,7 +199,7 @@ pub(super) async fn read_values(
 }
 
 /// Groups of runs with less than `gap` elements between neighbours.
-fn near(runs: &[Range<u64>], gap: u64) -> Vec<Range<usize>> {
+pub(super) fn near(runs: &[Range<u64>], gap: u64) -> Vec<Range<usize>> {
     let mut groups: Vec<Range<usize>> = Vec::new();
     for (index, run) in runs.iter().enumerate() {
         match groups.last_mut() {
@@ -202,7 +211,7 @@ fn near(runs: &[Range<u64>], gap: u64) -> Vec<Range<usize>> {
 }
 
 /// From the first to the last of some runs, of which there is at least one.
-fn span(runs: &[Range<u64>]) -> Range<u64> {
+pub(super) fn span(runs: &[Range<u64>]) -> Range<u64> {
     let end = runs.last().map_or(0, |run| run.end);
     runs.first().map_or(end, |run| run.start)..end
 }

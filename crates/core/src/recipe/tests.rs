@@ -1,5 +1,7 @@
 //! Recipes over the built-in pair.
 
+mod changed;
+
 use std::future::Future;
 use std::sync::Arc;
 
@@ -15,8 +17,8 @@ use crate::work::{Place, WorkError};
 
 /// A place that has the built-in pair, and these files of YAML.
 #[derive(Default)]
-struct Demos {
-    recipes: Vec<(&'static str, String)>,
+pub(super) struct Demos {
+    pub recipes: Vec<(&'static str, String)>,
 }
 
 impl Place for Demos {
@@ -63,7 +65,7 @@ fn refused(reference: &str) -> String {
 }
 
 /// The bytes of a tensor.
-fn bytes(model: &Model, name: &str) -> Vec<u8> {
+pub(super) fn bytes(model: &Model, name: &str) -> Vec<u8> {
     let tensor = model.checkpoint.tensor(name).unwrap_or_else(|| panic!("there is no {name}"));
     let at = tensor.storage.values();
     pollster::block_on(model.checkpoint.sources[at.shard].read(at.bytes.clone())).unwrap().bytes().into_owned()
@@ -341,7 +343,7 @@ mod yaml {
             ("base: A\nsteps:\n- take: {from: B}", "line 3: `select` is missing here"),
             ("base: A\nsteps:\n- tak: {from: B}", "line 3: the key \"tak\" has no meaning"),
             ("base: A\nsteps:\n- {}", "line 3: a step is either `take` or `destroy`"),
-            ("base: A\nsteps:\n- destroy: {how: burn, select: all}", "line 3: found `burn` where `zero`"),
+            ("base: A\nsteps:\n- destroy: {how: burn, select: all}", "line 3: found \"burn\" where `zero`"),
             ("base: A\nsteps:\n- destroy: {how: zero, select: o_proj &}", "line 3: the selection ends where"),
             ("base: A\nbase: B", "line 2: the key \"base\" is here twice"),
             ("base: [A]", "line 1: found a list where the name of a checkpoint was expected"),
@@ -389,14 +391,6 @@ mod yaml {
             (
                 format!("{models}\nmerge_method: linear\nnonsense: 1"),
                 "line 3: the key \"nonsense\" has no meaning here",
-            ),
-            (
-                format!("merge_method: linear\n{models}\ntokenizer_source: union"),
-                "line 3: the source `union` is not followed",
-            ),
-            (
-                format!("merge_method: linear\n{models}\ntokenizer: {{source: base, tokens: {{x: 1}}}}"),
-                "tokens is not followed",
             ),
             (format!("merge_method: linear\n{models}\ndtype: int8"), "line 3: there is no dtype \"int8\""),
             (format!("merge_method: linear\n{models}\nslices: []"), "`models` and `slices` exclude each other"),

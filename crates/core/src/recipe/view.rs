@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::aligned::{Alignment, Unaligned};
 use super::card::model_card;
 use super::compose::compose;
 use super::draft::{Draft, DraftTensor};
@@ -31,6 +32,7 @@ pub struct View {
     layers: u32,
     unmatched: Vec<Finding>,
     findings: Vec<String>,
+    alignments: Vec<(String, String, Arc<Alignment>)>,
 }
 
 impl View {
@@ -74,7 +76,23 @@ impl View {
             layers: layers.len().try_into().unwrap_or(u32::MAX),
             unmatched: draft.unmatched,
             findings: draft.findings,
+            alignments: draft.alignments,
         })
+    }
+
+    /// Reads the norms that tensors are aligned with, and refuses those that cannot stand for each other, before anything is
+    /// made of them.
+    ///
+    /// # Errors
+    /// If there is such a norm, or one cannot be read.
+    pub async fn check(&self) -> Result<(), RecipeError> {
+        for (text, norm, alignment) in &self.alignments {
+            alignment.check(&self.made.models).await.map_err(|error| match error {
+                Unaligned::Read(error) => error.into(),
+                Unaligned::Norms(source) => RecipeError::Align { text: text.clone(), norm: norm.clone(), source },
+            })?;
+        }
+        Ok(())
     }
 
     /// The recipe.
@@ -223,6 +241,7 @@ fn compare_settings(draft: &mut Draft, references: &[String]) {
         let settings: Vec<String> = of("config.json")
             .into_iter()
             .filter(|difference| !HARMLESS.contains(&difference.key.as_str()) && !difference.key.is_empty())
+            .filter(|difference| !(draft.is_by_token && difference.key == "vocab_size"))
             .map(|difference| {
                 let value =
                     |value: &Option<serde_json::Value>| value.as_ref().map_or("none".into(), ToString::to_string);

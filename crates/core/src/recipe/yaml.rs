@@ -32,9 +32,9 @@ pub(super) enum Kind {
     Map(Vec<(String, Node)>),
 }
 
-/// The one document of a text; `file` is what errors call it.
-pub(super) fn parse(file: &str, text: &str) -> Result<Node, RecipeError> {
-    let mut builder = Builder { file, open: Vec::new(), anchors: HashMap::new(), parts: 0, root: None };
+/// The documents of a text, of which there is at least one; `file` is what errors call it.
+pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Node>, RecipeError> {
+    let mut builder = Builder { file, open: Vec::new(), anchors: HashMap::new(), parts: 0, roots: Vec::new() };
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let problem = format!("this is not YAML: {}", shortened(error.info()));
@@ -42,7 +42,10 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Node, RecipeError> {
         })?;
         builder.event(event, span.start.line().max(1))?;
     }
-    builder.root.ok_or_else(|| fail(file, 1, "the file is empty; a recipe was expected"))
+    if builder.roots.is_empty() {
+        return Err(fail(file, 1, "the file is empty; a recipe was expected"));
+    }
+    Ok(builder.roots)
 }
 
 /// A list or a map whose end has not come.
@@ -58,7 +61,7 @@ struct Builder<'a> {
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, usize)>,
     parts: usize,
-    root: Option<Node>,
+    roots: Vec<Node>,
 }
 
 impl Builder<'_> {
@@ -87,9 +90,6 @@ impl Builder<'_> {
                 }
                 None => Err(fail(self.file, line, "this alias is inside of what it repeats")),
             },
-            Event::DocumentStart(_) if self.root.is_some() => {
-                Err(fail(self.file, line, "a second document begins; one was expected"))
-            }
             _ => Ok(()),
         }
     }
@@ -126,7 +126,7 @@ impl Builder<'_> {
 
     fn attach(&mut self, node: Node) -> Result<(), RecipeError> {
         let Some(Open { node: outer, key, .. }) = self.open.last_mut() else {
-            self.root = Some(node);
+            self.roots.push(node);
             return Ok(());
         };
         match (&mut outer.kind, key.take()) {

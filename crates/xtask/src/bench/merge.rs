@@ -12,7 +12,7 @@ use super::{MergeArguments, Pair, Results};
 
 /// What is measured: a name, and a recipe in which `A` and `B` stand for the two checkpoints. Recipes of several lines are
 /// mergekit's.
-const RECIPES: [(&str, &str); 9] = [
+const RECIPES: [(&str, &str); 10] = [
     ("transplant", "A; take o_proj from B"),
     ("destroy", "A; destroy reinit k_proj & layers 2..5 seed 1"),
     ("heads", "A; take o_proj & heads 0 from B"),
@@ -27,6 +27,11 @@ const RECIPES: [(&str, &str); 9] = [
         "dare_ties",
         "merge_method: dare_ties\nbase_model: A\nmodels: [{model: B, parameters: {weight: 0.5, density: 0.5}}]\n",
     ),
+    (
+        "breadcrumbs",
+        "merge_method: breadcrumbs\nbase_model: A\n\
+         models: [{model: B, parameters: {weight: 0.5, density: 0.9, gamma: 0.01}}]\n",
+    ),
     ("della", "merge_method: della\nbase_model: A\nmodels: [{model: B, parameters: {weight: 0.5, density: 0.5}}]\n"),
 ];
 
@@ -40,7 +45,7 @@ pub fn measure(arguments: &MergeArguments, binary: &Path) -> anyhow::Result<Resu
     let wanted = |name: &str| arguments.only.is_empty() || arguments.only.iter().any(|only| only == name);
     let mut results = Map::new();
     for (name, recipe) in RECIPES.iter().filter(|(name, _)| wanted(name)) {
-        let measured = measure_one(&pair, &folder, name, recipe, binary, arguments.common.runs)?;
+        let measured = measure_one(&pair, &folder, name, recipe, binary, arguments)?;
         results.insert((*name).to_owned(), measured);
     }
     if results.is_empty() {
@@ -56,7 +61,7 @@ fn measure_one(
     name: &str,
     recipe: &str,
     binary: &Path,
-    runs: u32,
+    arguments: &MergeArguments,
 ) -> anyhow::Result<Value> {
     let (out, copy) = (folder.join(name), folder.join("copy"));
     let recipe = write_recipe(pair, folder, name, recipe)?;
@@ -64,7 +69,7 @@ fn measure_one(
     let both = [out.as_os_str(), copy.as_os_str()];
     let script = "cp -r \"$0\" \"$1\" && sync \"$1\"/*";
     let mut fastest: Option<[Measured; 3]> = None;
-    for _ in 0..runs.max(1) {
+    for _ in 0..arguments.common.runs.max(1) {
         clear(&[&out, &copy])?;
         let merged = once(binary, &merge)?;
         let copied = once(Path::new("cp"), &[&["-r".as_ref()], &both[..]].concat())?;
@@ -78,6 +83,14 @@ fn measure_one(
     }
     let bytes = bytes_of(&out)?;
     clear(&[&out, &copy])?;
+    // Its recipes are all in files.
+    let is_mergekits = recipe.extension().is_some_and(|extension| extension == "yaml");
+    let peer = arguments.mergekit.as_deref().filter(|_| is_mergekits).map(|program| {
+        let peer = once(program, &[recipe.as_os_str(), out.as_os_str()]);
+        clear(&[&out])?;
+        peer
+    });
+    let peer = peer.transpose()?;
     let [merged, copied, synced] = fastest.context("nothing was run")?;
     Ok(json!({
         "bytes": bytes,
@@ -86,6 +99,8 @@ fn measure_one(
         "cp_and_sync": synced.describe(bytes),
         "to_cp": merged.seconds / copied.seconds,
         "to_cp_and_sync": merged.seconds / synced.seconds,
+        "mergekit": peer.as_ref().map(|peer| peer.describe(bytes)),
+        "mergekit_to_merge": peer.as_ref().map(|peer| peer.seconds / merged.seconds),
     }))
 }
 

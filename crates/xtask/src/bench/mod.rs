@@ -97,6 +97,9 @@ pub struct MergeArguments {
     /// Measure only the recipes of these names.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Also have this `mergekit-yaml` do what it can of the same, once each.
+    #[arg(long, value_name = "PROGRAM")]
+    mergekit: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -162,7 +162,34 @@ impl DraftTensor {
         Ok(())
     }
 
-    fn note(&mut self, deed: Deed, elements: u64) {
+    /// Refuses to make values of a tensor that cannot be written as plain numbers.
+    pub fn check_values(&self, text: &str, models: &[Arc<Model>]) -> Result<(), RecipeError> {
+        match self.storage(models) {
+            Storage::Plain { dtype, .. } if can_encode(*dtype) => Ok(()),
+            other => Err(RecipeError::Values {
+                text: text.to_owned(),
+                tensor: self.name.clone(),
+                format: other.format_name().to_owned(),
+            }),
+        }
+    }
+
+    /// Refuses a donor's tensor that holds no floating-point numbers.
+    pub fn check_donor(
+        &self,
+        text: &str,
+        models: &[Arc<Model>],
+        (model, tensor): (usize, usize),
+    ) -> Result<(), RecipeError> {
+        let other = &models[model].checkpoint.tensors[tensor];
+        if other.storage.dtype().is_none_or(Dtype::is_float) {
+            return Ok(());
+        }
+        let format = other.storage.format_name().to_owned();
+        Err(RecipeError::Values { text: text.to_owned(), tensor: other.name.clone(), format })
+    }
+
+    pub fn note(&mut self, deed: Deed, elements: u64) {
         if elements == self.shape.iter().product::<u64>() {
             self.deeds.clear();
         }
