@@ -28,6 +28,10 @@ mod remote;
 #[cfg(all(feature = "app", target_os = "linux"))]
 mod window;
 
+/// A file manager's side of a drag, for the window.
+#[cfg(all(feature = "app", target_os = "linux"))]
+mod drag;
+
 /// The project's own papers say what is true of it.
 mod house;
 

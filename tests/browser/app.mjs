@@ -9,7 +9,7 @@ import { colours } from "./pixels.mjs";
 const MIB = 2 ** 20;
 const PAIR = ["a", "b"].map((side) => join(DATA, "delta/qwen2", side));
 
-const appTest = (name, body, options = {}) =>
+export const appTest = (name, body, options = {}) =>
   test(`the app: ${name}`, body, { opens: App, viewport: { width: 1280, height: 800 }, timeLimit: 120_000, ...options });
 
 // What may differ: who computed, how long it took, and what the two sides were called.
@@ -20,7 +20,7 @@ const assertSame = (report, [a, b], ...more) => {
   assertAlike(comparable(report), comparable(expected));
 };
 
-const openDemo = async (app) => {
+export const openDemo = async (app) => {
   await app.tab.evaluate(() => {
     window.stethoscope.name("a", "demo:base");
     window.stethoscope.name("b", "demo:reasoner");

@@ -1,7 +1,7 @@
 // Tests that run one after the other, each with a page of its own.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Page, given, startBrowser } from "./browser.mjs";
@@ -66,6 +66,12 @@ export const commandLine = (a, b, ...more) => {
   const words = ["delta", a, b, ...more, "--json", "-"];
   const output = execFileSync(BINARY, words, { maxBuffer: 1 << 30, stdio: ["ignore", "pipe", "pipe"], env: ENVIRONMENT });
   return JSON.parse(output);
+};
+
+// The files, by name, that the command line writes for a recipe, run in `folder` so that it calls everything as the page does.
+export const written = (folder, recipe, out) => {
+  execFileSync(BINARY, ["merge", recipe, "-o", out], { cwd: folder, stdio: ["ignore", "pipe", "pipe"], env: ENVIRONMENT });
+  return Object.fromEntries(readdirSync(join(folder, out)).map((name) => [name, readFileSync(join(folder, out, name))]));
 };
 
 // What the command line says when it refuses.

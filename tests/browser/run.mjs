@@ -7,5 +7,6 @@ import "./engines.mjs";
 import "./pictures.mjs";
 import "./remote.mjs";
 import "./runs.mjs";
+import "./writing.mjs";
 
 process.exitCode = (await runAll()) ? 0 : 1;

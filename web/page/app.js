@@ -37,10 +37,18 @@ const settings = {
   },
 };
 
-const download = (name, bytes) => {
-  const link = make("a", { href: URL.createObjectURL(new Blob([bytes])), download: name });
+const download = (name, blob) => {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+};
+
+// Files that lie in the browser's own storage. Of many at once some browsers forget some.
+const downloadAll = async (files) => {
+  for (const file of files) {
+    download(file.name, file);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
 };
 
 // What the app asks of the page.
@@ -55,14 +63,9 @@ const host = (instrument, app) => ({
     held.set(reference, { names, paths: those(paths), files: those(files), unreadable });
     instrument.ask("hold", { reference, ...held.get(reference) });
   },
-  async read(number, name) {
+  read(job, number, name) {
     const { paths, files } = given[number];
-    try {
-      const bytes = await files[paths.indexOf(name)].arrayBuffer();
-      app().report(name, new Uint8Array(bytes));
-    } catch (error) {
-      app().failed(`${name}: the browser could not read it (${error.message})`);
-    }
+    instrument.begin(job, files[paths.indexOf(name)]);
   },
   pick(side, folder) {
     const input = make("input", { type: "file", multiple: !folder, webkitdirectory: folder });
@@ -71,7 +74,20 @@ const host = (instrument, app) => ({
     });
     input.click();
   },
-  save: (name, bytes) => download(name, bytes.slice()),
+  can_write: () => Boolean(window.showDirectoryPicker ?? navigator.storage?.getDirectory),
+  async pick_out(name) {
+    try {
+      // Without a picker the files go through the browser's own storage to the downloads.
+      const folder = await window.showDirectoryPicker?.({ id: "stethoscope", mode: "readwrite" });
+      const out = folder?.name ?? name;
+      await instrument.ask("out", { out, folder });
+      app().out(out);
+    } catch (error) {
+      // A dialogue that was closed is no failure.
+      if (error.name !== "AbortError") app().failed(error.message);
+    }
+  },
+  save: (name, bytes) => download(name, new Blob([bytes.slice()])),
   remember: settings.write,
   remembered: settings.read,
 });
@@ -117,6 +133,7 @@ const open = async () => {
     module,
     onEvent: (job, event) => app.event(job, event),
     onEnd: (job, error) => app.ended(job, error),
+    onFiles: downloadAll,
     async onBroken(message) {
       app?.failed(`The worker failed and was started again: ${message}. That is a mistake in it, not yours`);
       for (const [reference, what] of held) await instrument.ask("hold", { reference, ...what });

@@ -7,7 +7,8 @@ export class Instrument {
   #number = 0;
   #told;
 
-  // What is told: `onProgress(progress)`, `onEvent(job, event)`, `onEnd(job, error)`, `onBroken(message)`. A compiled
+  // What is told: `onProgress(progress)`, `onEvent(job, event)`, `onEnd(job, error)`, `onFiles(files)`,
+  // `onBroken(message)`. A compiled
   // `module` saves the worker from compiling its own.
   constructor(told) {
     this.#told = told;
@@ -23,7 +24,7 @@ export class Instrument {
     });
   }
 
-  // Begins a job, which is told of by its number.
+  // Begins a job, which is told of by its number: a request, or a file to be read as a report.
   begin(job, request) {
     this.#jobs.add(job);
     const end = (error) => this.#jobs.delete(job) && this.#told.onEnd(job, error);
@@ -53,9 +54,10 @@ export class Instrument {
     });
   }
 
-  #take({ number, result, error, progress, job, event, broken }) {
+  #take({ number, result, error, progress, job, event, files, broken }) {
     if (event !== undefined) return this.#jobs.has(job) && this.#told.onEvent(job, event);
     if (progress) return this.#told.onProgress(progress);
+    if (files) return this.#told.onFiles(files);
     if (broken) return this.#break(broken);
     const { resolve, reject } = this.#waiting.get(number) ?? {};
     this.#waiting.delete(number);

@@ -1,5 +1,6 @@
 // The worker: loads the instrument and passes on what the page asks and what it answers. All work happens in here, so that
 // the page stays alive.
+import { OutFolder } from "./out.js";
 import start, { Stethoscope } from "./stethoscope.js";
 
 // Events of a job that may be under way to the page. When it takes no more of them, the job waits.
@@ -27,7 +28,8 @@ const runJob = async ({ job, request }) => {
     return new Promise((resume) => (state.resume = resume));
   };
   try {
-    await (await instrument).answer(job, request, tell);
+    const it = await instrument;
+    await (request instanceof File ? it.read(request, tell) : it.answer(job, request, tell));
   } finally {
     jobs.delete(job);
   }
@@ -45,6 +47,7 @@ const answers = {
   hold: async ({ reference, names, paths, files, unreadable }) =>
     (await instrument).hold(reference, names, paths, files, unreadable),
   look: async ({ reference }) => JSON.parse(await (await instrument).look(reference)),
+  out: async ({ out, folder }) => (await instrument).set_out(out, await OutFolder.open(folder)),
   hub: async ({ endpoint }) => (await instrument).set_hub(endpoint),
   outlook: async () => (await instrument).outlook(),
   conformance: async ({ engine }) => JSON.parse(await (await instrument).conformance(engine)),

@@ -9,12 +9,12 @@ const linked = (source) =>
 for (const name of ["files.js", "stethoscope.js", "instrument.js", "app.js"]) addresses[name] = address(linked(text(name)));
 
 // A browser lets a page from a disk start no worker that is a module: it gets a script, with what it would import before it.
-const library = text("stethoscope.js")
+const library = `${text("stethoscope.js")}\n${text("out.js")}`
   .replace(/^export \{.*\};?$/gm, "")
   .replace(/^export /gm, "")
   .replaceAll("import.meta.url", "location.href");
-const worker = text("worker.js").replace(/^import .*$/m, "const start = __wbg_init;");
-globalThis.stethoscopeWorker = { address: address(`${library}\n${worker}`), type: "classic" };
+const worker = text("worker.js").replace(/^import .*$/gm, "");
+globalThis.stethoscopeWorker = { address: address(`${library}\nconst start = __wbg_init;\n${worker}`), type: "classic" };
 
 const unpacked = async (packed) => {
   const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));

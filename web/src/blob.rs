@@ -91,7 +91,7 @@ pub fn length(file: &File) -> u64 {
 }
 
 /// What an exception says.
-fn said(error: &JsValue) -> String {
+pub fn said(error: &JsValue) -> String {
     match error.dyn_ref::<DomException>() {
         Some(exception) => exception.message(),
         None => error.as_string().unwrap_or_else(|| format!("{error:?}")),

@@ -97,7 +97,8 @@ async fn adapter_name() -> Option<String> {
     (!name.is_empty()).then_some(name)
 }
 
-fn best_set() -> InstructionSet {
+/// The fastest instructions that this browser knows.
+pub fn best_set() -> InstructionSet {
     InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable)
 }
 

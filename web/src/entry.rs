@@ -8,8 +8,11 @@ use std::rc::Rc;
 use futures_util::future::{AbortHandle, abortable};
 use js_sys::{Function, Promise};
 use serde_json::{Value, json};
+use stethoscope_app::openings::LARGEST_REPORT;
+use stethoscope_app::saving;
 use stethoscope_core::compute::Preference;
 use stethoscope_core::report::DeltaReport;
+use stethoscope_core::source::ByteSource as _;
 use stethoscope_core::work::{Cancelled, Event, InspectRequest, Request};
 use stethoscope_show::modules::SYNTHETIC;
 use stethoscope_show::text::printable;
@@ -19,11 +22,13 @@ use wasm_bindgen::{JsCast as _, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
+use crate::blob::BlobSource;
 use crate::conformance::conformance;
 use crate::dropped::{Dropped, DroppedFile};
 use crate::engine::outlook;
 use crate::platform::Platform;
 use crate::progress::Progress;
+use crate::writer::OutFolder;
 
 /// The instrument, as a script sees it. What it refuses, it refuses with a sentence for a person.
 #[wasm_bindgen]
@@ -57,6 +62,11 @@ impl Stethoscope {
         let files = paths.into_iter().zip(files).map(|(path, file)| DroppedFile { path, file }).collect();
         let unreadable = unreadable.and_then(|words| <[String; 2]>::try_from(words).ok()).map(Into::into);
         self.platform.hold(reference, Dropped { names, files, unreadable });
+    }
+
+    /// Lets models be written to a folder, by this name.
+    pub fn set_out(&self, out: String, folder: OutFolder) {
+        self.platform.set_out(out, folder);
     }
 
     /// Asks another Hub from now on.
@@ -160,15 +170,7 @@ impl Stethoscope {
                 // Each was told when it was measured, and to read them all at once would keep the page from painting.
                 report.tensors.clear();
             }
-            let told = match serde_json::to_string(&event) {
-                Ok(event) => tell.call1(&JsValue::NULL, &event.into()),
-                Err(error) => Err(message(&error).into()),
-            };
-            let told = told.map_err(|_| Cancelled)?;
-            if let Ok(promise) = told.dyn_into::<Promise>() {
-                JsFuture::from(promise).await.map_err(|_| Cancelled)?;
-            }
-            Ok(())
+            tell_json(&tell, serde_json::to_string(&event)).await
         };
         let (work, handle) = abortable(self.platform.run(request, Preference::Auto, &mut observe));
         self.jobs.borrow_mut().insert(job, handle);
@@ -179,6 +181,28 @@ impl Stethoscope {
             // Nobody waits for its end.
             Err(_aborted) => Ok(()),
         }
+    }
+
+    /// Reads a file that may be a report, and calls `tell` with its rows, several at a time, and then
+    /// the rest of it: lists of the events (JSON) of a job that measures.
+    pub async fn read(&self, file: File, tell: Function) -> Result<(), JsValue> {
+        let source = BlobSource::new(file.name(), file);
+        if source.length() > LARGEST_REPORT {
+            return Err(format!("more than {LARGEST_REPORT} bytes, which no report has").into());
+        }
+        let block = source.read(0..source.length()).await.map_err(|error| message(&error))?;
+        let mut report = saving::read(&block.bytes())?;
+        let mut rows = std::mem::take(&mut report.tensors).into_iter().peekable();
+        while rows.peek().is_some() {
+            let some: Vec<Event> = rows.by_ref().take(ROWS_AT_ONCE).map(|row| Event::Tensor(Box::new(row))).collect();
+            if tell_json(&tell, serde_json::to_string(&some)).await.is_err() {
+                // Nobody waits for the rest.
+                return Ok(());
+            }
+        }
+        // Whether anybody hears the end, nobody needs to know.
+        let _ = tell_json(&tell, serde_json::to_string(&[Event::Delta(Box::new(report))])).await;
+        Ok(())
     }
 
     /// Stops a job as soon as the step that is being computed is done.
@@ -213,6 +237,19 @@ impl Stethoscope {
         };
         Ok(written?)
     }
+}
+
+/// Rows of a report that are told at once: few enough that the page reads them between two frames.
+const ROWS_AT_ONCE: usize = 32;
+
+/// Tells something as JSON, and waits until more may be told.
+async fn tell_json(tell: &Function, json: Result<String, serde_json::Error>) -> Result<(), Cancelled> {
+    let json = json.map_err(|_| Cancelled)?;
+    let told = tell.call1(&JsValue::NULL, &json.into()).map_err(|_| Cancelled)?;
+    if let Ok(promise) = told.dyn_into::<Promise>() {
+        JsFuture::from(promise).await.map_err(|_| Cancelled)?;
+    }
+    Ok(())
 }
 
 /// An error as one line, with what was behind it.

@@ -21,3 +21,4 @@ pub mod platform;
 pub mod progress;
 pub mod turn;
 pub mod window;
+pub mod writer;

@@ -10,6 +10,8 @@ use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
 use stethoscope_core::compute::{Compute, Preference};
 use stethoscope_core::merge::MergeCompute;
 use stethoscope_core::model::Model;
+use stethoscope_core::recipe::{Folder, View};
+use stethoscope_core::report::ComputeInfo;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{self, Cancelled, Event, Request, WorkError, answer};
 
@@ -18,9 +20,10 @@ use stethoscope_remote::{Client, Hub, Place, RemoteOpenError, open_place};
 use url::Url;
 
 use crate::dropped::{DropError, Dropped};
-use crate::engine::{EngineError, choose};
+use crate::engine::{EngineError, best_set, choose};
 use crate::http::FetchHttp;
 use crate::merging;
+use crate::writer::{self, OutFolder, WriteError};
 
 /// How a request names what was dropped on one of two sides, whatever is there: this, and the side.
 pub const DROPPED: &str = "dropped:";
@@ -32,13 +35,15 @@ const HUB: &str = "https://huggingface.co/";
 pub struct Platform {
     dropped: RefCell<BTreeMap<String, Rc<Dropped>>>,
     hub: RefCell<Hub>,
+    /// Where models can be written, by the names that requests have for it.
+    outs: RefCell<BTreeMap<String, Rc<OutFolder>>>,
 }
 
 impl Default for Platform {
     /// Nothing was dropped, and the Hub is the public one.
     fn default() -> Self {
         let endpoint = Url::parse(HUB).expect("a URL");
-        Self { dropped: RefCell::default(), hub: RefCell::new(hub(endpoint)) }
+        Self { dropped: RefCell::default(), hub: RefCell::new(hub(endpoint)), outs: RefCell::default() }
     }
 }
 
@@ -75,6 +80,9 @@ pub enum JobError {
         /// The name.
         reference: String,
     },
+    /// A model could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// There is no such engine here.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -84,6 +92,15 @@ impl Platform {
     /// Keeps what was dropped, to be found by this reference, instead of what was there before.
     pub fn hold(&self, reference: String, dropped: Dropped) {
         self.dropped.borrow_mut().insert(reference, Rc::new(dropped));
+    }
+
+    /// Lets models be written to a folder, by this name.
+    pub fn set_out(&self, out: String, folder: OutFolder) {
+        self.outs.borrow_mut().insert(out, Rc::new(folder));
+    }
+
+    fn out(&self, out: &str) -> Result<Rc<OutFolder>, WriteError> {
+        self.outs.borrow().get(out).cloned().ok_or_else(|| WriteError::NoFolder { out: out.to_owned() })
     }
 
     /// Asks another Hub from now on: a mirror, or one for tests.
@@ -164,6 +181,22 @@ impl work::Place for Run<'_> {
 
     async fn engine(&self) -> Result<Box<dyn Compute>, JobError> {
         Ok(choose(self.preference).await?)
+    }
+
+    fn check_out(&self, out: &str, _force: bool, _view: &View) -> Result<(), JobError> {
+        self.platform.out(out)?;
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        folder: &Folder,
+        out: &str,
+        _force: bool,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<ComputeInfo, JobError> {
+        writer::write(folder, out, &*self.platform.out(out)?, observe).await?;
+        Ok(ComputeInfo { backend: "cpu".into(), adapter: best_set().name().into(), threads: 1 })
     }
 
     fn clock(&self) -> f64 {

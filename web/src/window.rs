@@ -13,7 +13,7 @@ use eframe::{CreationContext, Frame, WebOptions, WebRunner};
 use serde_json::Value;
 use stethoscope_app::App;
 use stethoscope_app::panels::top_bar;
-use stethoscope_app::platform::{Opening, Side};
+use stethoscope_app::platform::Side;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use web_sys::HtmlCanvasElement;
@@ -69,9 +69,10 @@ impl Window {
         self.open_given(side_called(side), &names, &paths, number);
     }
 
-    /// Opens a report whose file the script has read.
-    pub fn report(&self, name: String, bytes: Vec<u8>) {
-        self.open_all(None, vec![Opening::report(&name, &bytes)]);
+    /// Writes what the recipe makes to a folder that the worker knows by this name.
+    pub fn out(&self, out: String) {
+        self.answers.borrow_mut().out(out);
+        self.context.request_repaint();
     }
 
     /// Opens a checkpoint by its name.
@@ -81,8 +82,9 @@ impl Window {
 
     /// Takes an event (JSON) of a job.
     pub fn event(&self, job: u32, event: &str) {
-        self.answers.borrow_mut().event(job, event);
-        self.context.request_repaint();
+        if self.answers.borrow_mut().event(&self.host, job, event) {
+            self.context.request_repaint();
+        }
     }
 
     /// Takes the end of a job, and why it ended if not well.
@@ -127,10 +129,6 @@ impl Window {
 
     fn open_given(&self, side: Option<Side>, names: &[String], paths: &[String], number: u32) {
         let openings = self.answers.borrow_mut().sort(&self.host, names, paths, number);
-        self.open_all(side, openings);
-    }
-
-    fn open_all(&self, side: Option<Side>, openings: Vec<Opening>) {
         self.change(|app| app.state.open_all(side, openings));
     }
 

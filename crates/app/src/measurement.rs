@@ -48,7 +48,7 @@ impl Measurement {
     /// Starts one.
     pub fn start(request: DeltaRequest, platform: &mut dyn Platform, revision: u64) -> Self {
         let job = platform.run(Request::Delta(request.clone()));
-        let rows = Rows { revision: revision + 1, ..Rows::default() };
+        let rows = Rows::of(Vec::new(), request.relative, revision + 1);
         Self { rows, request: Some(request), job: Some(job), ..Self::default() }
     }
 

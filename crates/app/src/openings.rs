@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use stethoscope_core::folder::ShardNumber;
 use stethoscope_core::settings::SIDE_FILES;
 
+/// A report is no larger than this; one of 10,000 tensors has some 30 MB.
+pub const LARGEST_REPORT: u64 = 512 << 20;
+
 /// A file or a folder that a person gave.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'a> {

@@ -54,6 +54,11 @@ impl Pictures {
         self.wanted.is_some() || self.awaited > 0
     }
 
+    /// Whether this panel is about to be photographed, and should say what a picture without its window has to say.
+    pub fn is_wanted(&self, panel: Panel) -> bool {
+        self.wanted.as_ref().is_some_and(|wanted| wanted.panel == panel)
+    }
+
     /// Whether a panel can be seen, and so photographed.
     pub fn is_in_sight(&self, panel: Panel) -> bool {
         self.areas.contains_key(panel.title())

@@ -118,7 +118,7 @@ pub enum Pick {
 /// Something that can be opened.
 ///
 /// A report comes read, because reading a large one takes longer than a frame: a desktop calls [`Opening::report`] on
-/// another thread, a page wherever it can wait.
+/// another thread, a page has its worker read it and send the rows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Opening {
     /// A checkpoint, by a reference that [`Platform::run`] understands.

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use stethoscope_core::anatomy::Part;
 use stethoscope_core::report::{RelativeDefinition, RelativeHistogram, TensorDelta};
 
+use stethoscope_show::styles::Styles;
+
 use crate::chosen::ModuleKey;
 use crate::view::Quantity;
 
@@ -19,6 +21,8 @@ pub struct Rows {
     pub layers: BTreeSet<u32>,
     /// Counts changes, so that what is drawn from the rows is made again only when it must be.
     pub revision: u64,
+    /// Which colours and markers the modules have.
+    styles: Styles,
 }
 
 /// One (role, part).
@@ -107,11 +111,10 @@ impl Rows {
     /// Takes one more.
     pub fn push(&mut self, tensor: TensorDelta, definition: RelativeDefinition) {
         let key = ModuleKey::of(&tensor);
-        let position = self
-            .modules
-            .iter()
-            .position(|module| module.key == key)
-            .unwrap_or_else(|| self.insert_module(Module { key, cells: BTreeMap::new(), style: 0 }));
+        let position = self.modules.iter().position(|module| module.key == key).unwrap_or_else(|| {
+            let style = self.styles.of(&key.role, &key.part);
+            self.insert_module(Module { key, cells: BTreeMap::new(), style })
+        });
         if let Some(module) = self.modules.get_mut(position) {
             module.cells.entry(tensor.site.layer).or_default().add(self.tensors.len(), &tensor, definition);
         }
@@ -125,9 +128,6 @@ impl Rows {
         let sort = |module: &Module| (module.key.part == Part::Bias, module.key.role.name().ends_with("norm"));
         let place = self.modules.partition_point(|other| sort(other) <= sort(&module));
         self.modules.insert(place, module);
-        for (style, module) in self.modules.iter_mut().enumerate() {
-            module.style = style;
-        }
         place
     }
 

@@ -5,6 +5,7 @@ use stethoscope_core::anatomy::Part;
 use stethoscope_core::closeup::{Closeup, CloseupRequest};
 use stethoscope_core::outline::Selectable;
 use stethoscope_core::preview::PreviewRequest;
+use stethoscope_core::recipe::RecipeText;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition, TensorDelta};
 use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
 use stethoscope_core::work::DeltaRequest;
@@ -13,6 +14,7 @@ use stethoscope_show::merge;
 use crate::chosen::Chosen;
 use crate::closeup::Looking;
 use crate::composing::{Composing, Preview};
+use crate::kept::Kept;
 use crate::measurement::Measurement;
 use crate::notices::{Gravity, Notices};
 use crate::pictures::Pictures;
@@ -51,6 +53,8 @@ pub struct State {
     pub composing: Composing,
     /// What it makes, measured while it changes.
     pub previewing: Previewing,
+    /// What earlier recipes made.
+    kept: Kept,
     /// How the table is sorted and filtered.
     pub table: Table,
     /// What went wrong, or is worth knowing.
@@ -86,6 +90,7 @@ impl State {
             selecting: Selecting::default(),
             composing: Composing::default(),
             previewing: Previewing::default(),
+            kept: Kept::default(),
             table: Table::default(),
             notices: Notices::default(),
             shows_notices: false,
@@ -127,6 +132,7 @@ impl State {
         if reference.trim().is_empty() {
             return;
         }
+        self.kept.clear();
         let [a, b] = &mut self.slots;
         let slot = if side == Side::A { a } else { b };
         slot.open(reference, self.platform.as_mut());
@@ -235,8 +241,31 @@ impl State {
 
     fn measure(&mut self, request: DeltaRequest) {
         let revision = self.measurement.rows.revision;
-        self.measurement = Measurement::start(request, self.platform.as_mut(), revision);
+        let measurement = Measurement::start(request, self.platform.as_mut(), revision);
+        self.put_away(measurement);
         self.chosen = Chosen { row: None, ..std::mem::take(&mut self.chosen) };
+    }
+
+    /// Shows a measurement; the one before is kept if it was of what a recipe makes.
+    fn put_away(&mut self, by: Measurement) {
+        let is_of_a_recipe = self.is_of_a_recipe();
+        let before = std::mem::replace(&mut self.measurement, by);
+        if is_of_a_recipe {
+            self.kept.put(before);
+        }
+    }
+
+    /// Shows again what was measured of the recipe as it is now, if what is shown was measured of another.
+    fn show_again(&mut self) {
+        let Some(((a, b), recipe)) = self.measurement.measured().zip(self.composing.to_follow()) else { return };
+        if b == recipe || self.measurement.is_running() || !self.is_of_a_recipe() {
+            return;
+        }
+        let Some(mut found) = self.kept.take(a, recipe) else { return };
+        found.rows.revision = self.measurement.rows.revision + 1;
+        self.put_away(found);
+        self.chosen.row = None;
+        self.choose_most_changed();
     }
 
     /// Takes what jobs and dialogs have answered since the last time.
@@ -327,6 +356,7 @@ impl State {
             self.measure_in_sight();
         }
         self.previewing.drain();
+        self.show_again();
     }
 
     /// Wants what a recipe makes measured, of the tensors that are looked at.
@@ -512,6 +542,11 @@ impl State {
         let Some((a, b)) = self.measurement.measured() else { return false };
         let is_other = |side, measured: &str| self.slot(side).reference().is_some_and(|open| open != measured);
         is_other(Side::A, a) || is_other(Side::B, b)
+    }
+
+    /// Whether the numbers shown are of what some recipe makes, be it the one that is there now or another.
+    pub fn is_of_a_recipe(&self) -> bool {
+        self.measurement.measured().is_some_and(|(_, b)| RecipeText::of_line(b).is_some())
     }
 
     /// Whether the numbers shown are of what the recipe makes, in B's place.

@@ -99,9 +99,9 @@ pub fn grid(ui: &Ui) -> Color32 {
     Color32::from_gray(if ui.visuals().dark_mode { 42 } else { 228 })
 }
 
-/// The colour of the `index`th module.
-pub fn category(ui: &Ui, index: usize) -> Color32 {
-    let [red, green, blue] = colors::category(index);
+/// The colour of a module's style.
+pub fn category(ui: &Ui, style: usize) -> Color32 {
+    let [red, green, blue] = colors::category(style);
     if !ui.visuals().dark_mode {
         return Color32::from_rgb(red, green, blue);
     }

@@ -475,9 +475,11 @@ fn a_plot_is_saved_as_it_is_seen_and_as_the_reports_figure() {
     let picture = image::load_from_memory(&saved[0].1).unwrap().into_rgb8();
     std::fs::write(pictures_folder().join("saved-lines.png"), &saved[0].1).unwrap();
     assert!(picture.width() > 400 && picture.height() > 150, "{:?}", picture.dimensions());
-    let [red, green, blue] = stethoscope_show::colors::category(0);
-    let has = |color: [u8; 3]| picture.pixels().any(|pixel| pixel.0 == color);
-    assert!(has([red, green, blue]) || has([250; 3]), "the plot's own colours");
+    // Beside the lines each of them is named, though the panel that names them in the window is not in the picture.
+    let ink = [40; 3];
+    let has_ink = |left: u32| picture.enumerate_pixels().any(|(x, _, pixel)| x > left && pixel.0 == ink);
+    assert!(has_ink(picture.width() - 80), "names at the right");
+    assert_looks_like("delta-lines.png", &saved[0].1);
     assert!(!window.app().state.is_busy(), "nothing is awaited any more");
 }
 
@@ -653,6 +655,49 @@ fn a_mix_can_be_looked_at() {
             window.harness.run();
         });
     }
+}
+
+#[test]
+fn what_was_measured_of_a_recipe_is_shown_again_when_the_recipe_is_that_one_again() {
+    let mut window = Window::plain().with_demo();
+    window.click("Recipe");
+    window.click("M1");
+    window.click("Measure against A");
+    let first = window.app().state.measurement.whole_report().expect("it was measured");
+    window.click("M2");
+    let state = &window.app().state;
+    assert!(!state.is_of_recipe() && state.is_of_a_recipe(), "the numbers are of the recipe before");
+    let words =
+        "Shown: what another recipe makes, measured against demo:base: demo:base; take o_proj from demo:reasoner";
+    assert!(window.harness.query_by_label(words).is_some());
+    window.click("Measure against A");
+    let second = window.app().state.measurement.whole_report().expect("it was measured");
+    let asked = window.seen.borrow().asked.len();
+    window.click("Undo");
+    // M2 clears the recipe first, which is a step of its own.
+    window.click("Undo");
+    assert_eq!(window.app().state.measurement.whole_report(), Some(first));
+    window.click("Redo");
+    window.click("Redo");
+    assert_eq!(window.app().state.measurement.whole_report(), Some(second));
+    let deltas = |request: &&Request| matches!(request, Request::Delta(_));
+    assert_eq!(window.seen.borrow().asked[asked..].iter().filter(deltas).count(), 0, "nothing is measured again");
+}
+
+#[test]
+fn the_tool_bar_stays_as_it_is_when_the_first_bias_comes() {
+    let mut window = Window::plain();
+    for (side, demo) in [(Side::A, "demo:base"), (Side::B, "demo:reasoner")] {
+        window.app().state.open(side, demo);
+    }
+    window.harness.run();
+    let places =
+        |window: &Window| ["relative", "biases", "View"].map(|label| window.harness.get_by_label(label).rect());
+    let before = places(&window);
+    window.app().state.run();
+    window.harness.run();
+    assert!(window.app().state.has_biases());
+    assert_eq!(places(&window), before);
 }
 
 #[test]

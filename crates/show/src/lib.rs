@@ -22,6 +22,7 @@ pub mod modules;
 pub mod numbers;
 pub mod page;
 pub(crate) mod spectra;
+pub mod styles;
 pub mod table;
 pub mod text;
 

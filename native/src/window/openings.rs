@@ -2,11 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use stethoscope_app::openings::{Given, Kind, sort};
+use stethoscope_app::openings::{Given, Kind, LARGEST_REPORT, sort};
 use stethoscope_app::platform::Opening;
-
-/// A report is no larger than this; one of 10,000 tensors has some 30 MB.
-const LARGEST_REPORT: u64 = 512 << 20;
 
 /// What some paths are: folders and files that are checkpoints, shards of one folder together being one; reports, which are
 /// read; and what is neither.

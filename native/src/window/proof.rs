@@ -41,7 +41,9 @@ impl Proof {
     /// After every frame: waits until nothing is under way, saves a plot, takes a picture of it all, and closes.
     pub fn follow(&mut self, app: &mut App, context: &Context) {
         context.request_repaint_after(PATIENCE);
-        self.settled = if app.state.is_busy() { 0 } else { self.settled + 1 };
+        // Who opens nothing by its arguments is about to be given something.
+        let waits = app.state.is_busy() || !app.state.has_anything();
+        self.settled = if waits { 0 } else { self.settled + 1 };
         if self.settled < SETTLING {
             return;
         }

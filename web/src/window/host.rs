@@ -23,9 +23,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn hold(this: &Host, reference: &str, number: u32, names: Vec<String>);
 
-    /// Reads one of the files given with this number, and opens it as a report.
+    /// Has the worker read one of the files given with this number as a report, as a job.
     #[wasm_bindgen(method)]
-    pub fn read(this: &Host, number: u32, name: &str);
+    pub fn read(this: &Host, job: u32, number: u32, name: &str);
 
     /// Asks for files or a folder.
     #[wasm_bindgen(method)]
@@ -34,6 +34,14 @@ extern "C" {
     /// Gives the person a file.
     #[wasm_bindgen(method)]
     pub fn save(this: &Host, name: &str, bytes: &[u8]);
+
+    /// Whether there is anywhere to write a model to.
+    #[wasm_bindgen(method)]
+    pub fn can_write(this: &Host) -> bool;
+
+    /// Asks for a folder to write a model to, or takes the browser's own storage under this name.
+    #[wasm_bindgen(method)]
+    pub fn pick_out(this: &Host, name: &str);
 
     /// Keeps a text until the next visit, if the browser does.
     #[wasm_bindgen(method)]

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use eframe::egui::DroppedFileHandle;
 use stethoscope_app::openings::{Given, Kind, sort};
 use stethoscope_app::platform::{Answer, Job, Opening, Pick, Platform, Poll, Side};
+use stethoscope_core::report::{DeltaReport, TensorDelta};
 use stethoscope_core::work::{Event, Request};
 use stethoscope_show::text::printable;
 
@@ -17,13 +18,15 @@ pub struct Page {
     host: Rc<Host>,
     answers: Rc<RefCell<Answers>>,
     place: String,
-    jobs: u32,
 }
 
 /// What has come and was not taken yet.
 #[derive(Default)]
 pub struct Answers {
+    /// Jobs begun so far.
+    begun: u32,
     jobs: BTreeMap<u32, Rc<RefCell<Inbox>>>,
+    readings: BTreeMap<u32, Reading>,
     answers: Vec<Answer>,
     /// The names that the worker keeps things under.
     held: BTreeSet<String>,
@@ -36,10 +39,17 @@ struct Inbox {
     ended: Option<Result<(), String>>,
 }
 
+/// A report that the worker reads. It comes row by row: to take all of it at once would keep the page from painting.
+struct Reading {
+    name: String,
+    rows: Vec<TensorDelta>,
+    report: Option<Box<DeltaReport>>,
+}
+
 impl Page {
     /// A page whose script is `host`, and what `place` says.
     pub const fn new(host: Rc<Host>, answers: Rc<RefCell<Answers>>, place: String) -> Self {
-        Self { host, answers, place, jobs: 0 }
+        Self { host, answers, place }
     }
 }
 
@@ -57,23 +67,45 @@ pub fn side_called(name: &str) -> Option<Side> {
 }
 
 impl Answers {
-    /// An event of a job; one that nobody waits for any more is not kept.
-    pub fn event(&mut self, job: u32, json: &str) {
-        let Some(inbox) = self.jobs.get(&job) else { return };
-        match serde_json::from_str(json) {
-            Ok(event) => inbox.borrow_mut().events.push_back(event),
+    /// The number of a new job.
+    fn begin(&mut self) -> u32 {
+        self.begun += 1;
+        self.begun
+    }
+
+    /// An event of a job; one that nobody waits for any more is not kept. Whether there is anything new to be seen.
+    pub fn event(&mut self, host: &Host, job: u32, json: &str) -> bool {
+        let read = match self.readings.get_mut(&job) {
+            Some(reading) => reading.take(json).map(|()| host.took(job)),
+            None => serde_json::from_str(json).map(|event| {
+                if let Some(inbox) = self.jobs.get(&job) {
+                    inbox.borrow_mut().events.push_back(event);
+                }
+            }),
+        };
+        match read {
+            // Painting while a report is read would take longer than reading it.
+            Ok(()) => !self.readings.contains_key(&job),
             Err(error) => {
                 let text = format!("the worker said what the page does not understand ({error}); load the page again");
                 self.ended(job, Some(text));
+                true
             }
         }
     }
 
     /// The end of a job.
     pub fn ended(&mut self, job: u32, error: Option<String>) {
-        if let Some(inbox) = self.jobs.remove(&job) {
+        if let Some(reading) = self.readings.remove(&job) {
+            self.answers.push(Answer::Opened(None, vec![reading.end(error)]));
+        } else if let Some(inbox) = self.jobs.remove(&job) {
             inbox.borrow_mut().ended = Some(error.map_or(Ok(()), Err));
         }
+    }
+
+    /// Where a model is to be written.
+    pub fn out(&mut self, out: String) {
+        self.answers.push(Answer::Out(out));
     }
 
     /// Something that did not work.
@@ -96,7 +128,11 @@ impl Answers {
                     host.hold(&reference, number, names);
                     openings.push(Opening::Checkpoint(reference));
                 }
-                Kind::Report(index) => host.read(number, &named[index].0),
+                Kind::Report(index) => {
+                    let (job, name) = (self.begin(), named[index].0.clone());
+                    host.read(job, number, &name);
+                    self.readings.insert(job, Reading { name, rows: Vec::new(), report: None });
+                }
                 Kind::Refused(index, why) => {
                     let name = printable(&named[index].0);
                     openings.push(Opening::Refused { name, why: why.to_owned() });
@@ -120,10 +156,35 @@ impl Answers {
     }
 }
 
+impl Reading {
+    /// Takes a list of events (JSON).
+    fn take(&mut self, json: &str) -> Result<(), serde_json::Error> {
+        for event in serde_json::from_str::<Vec<Event>>(json)? {
+            match event {
+                Event::Tensor(row) => self.rows.push(*row),
+                Event::Delta(report) => self.report = Some(report),
+                // A report says nothing else.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// What it was, or why it was none.
+    fn end(self, error: Option<String>) -> Opening {
+        match (error, self.report) {
+            (None, Some(report)) => Opening::Report(Box::new(DeltaReport { tensors: self.rows, ..*report })),
+            (error, _) => {
+                let why = error.unwrap_or_else(|| "it was not read to its end; drop it again".to_owned());
+                Opening::Refused { name: printable(&self.name), why }
+            }
+        }
+    }
+}
+
 impl Platform for Page {
     fn run(&mut self, request: Request) -> Box<dyn Job> {
-        self.jobs += 1;
-        let (number, inbox) = (self.jobs, Rc::new(RefCell::new(Inbox::default())));
+        let (number, inbox) = (self.answers.borrow_mut().begin(), Rc::new(RefCell::new(Inbox::default())));
         match serde_json::to_string(&request) {
             Ok(request) => {
                 self.answers.borrow_mut().jobs.insert(number, inbox.clone());
@@ -145,6 +206,14 @@ impl Platform for Page {
     fn save(&mut self, name: &str, bytes: Vec<u8>) {
         self.host.save(name, &bytes);
         self.answers.borrow_mut().answers.push(Answer::Saved(name.to_owned()));
+    }
+
+    fn can_write(&self) -> bool {
+        self.host.can_write()
+    }
+
+    fn pick_out(&mut self, name: &str) {
+        self.host.pick_out(name);
     }
 
     fn answers(&mut self) -> Vec<Answer> {

@@ -2,8 +2,10 @@
 
 use egui::{Align2, Color32, FontId, Key, Pos2, Rect, Response, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 
+use super::Panel;
 use crate::chosen::Chosen;
 use crate::painting::axis::Axis;
+use crate::painting::legend::Legend;
 use crate::painting::marker;
 use crate::painting::span::{self, Span};
 use crate::rows::Module;
@@ -74,7 +76,12 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
     });
     let values = state.shown_modules().flat_map(|module| module.cells.iter());
     let values = values.filter(|(layer, _)| layer.is_some()).filter_map(|(_, cell)| cell.value(view.quantity));
-    let area = Rect::from_min_max(whole.min + vec2(52.0, 8.0), whole.max - vec2(4.0, 30.0));
+    let mut area = Rect::from_min_max(whole.min + vec2(52.0, 8.0), whole.max - vec2(4.0, 30.0));
+    if state.pictures.is_wanted(Panel::Lines) {
+        let legend = legend(state, ui, area);
+        area.max.x -= legend.width();
+        legend.paint(ui, area.right_top() + vec2(8.0, 0.0));
+    }
     let layers: Vec<u32> = state.measurement.rows.layers.iter().copied().collect();
     let frame = Frame {
         area,
@@ -111,6 +118,21 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
     if response.has_focus() {
         super::heat_map::move_with_keys(state, ui, response.id, &[Key::ArrowLeft, Key::ArrowRight]);
     }
+}
+
+/// What the panel of modules says beside this one, for a picture without it.
+fn legend(state: &State, ui: &Ui, area: Rect) -> Legend {
+    let is_in_layers = |module: &&Module| module.cells.keys().any(Option::is_some);
+    let named = |module: &Module| (module.key.label(), module.style, color_of(state, ui, module));
+    let modules = state.ranked().into_iter().filter(is_in_layers).map(named).collect();
+    Legend::new(ui, modules, vec2(area.width() / 2.0, area.height()))
+}
+
+/// A module's colour, paler while another is looked at.
+fn color_of(state: &State, ui: &Ui, module: &Module) -> Color32 {
+    let full = theme::category(ui, module.style);
+    let is_faded = state.chosen.module.is_some() && !state.chosen.is_module(&module.key);
+    if is_faded { full.gamma_multiply(0.38) } else { full }
 }
 
 fn nearest<'a>(state: &'a State, frame: &Frame, mouse: Pos2) -> Option<(&'a Module, u32, Pos2)> {
@@ -155,9 +177,7 @@ pub fn layer_ticks(layers: &[u32], count: usize) -> Vec<u32> {
 
 fn paint_module(state: &State, ui: &Ui, frame: &Frame, module: &Module) {
     let is_chosen = state.chosen.is_module(&module.key);
-    let is_faded = state.chosen.module.is_some() && !is_chosen;
-    let full = theme::category(ui, module.style);
-    let color: Color32 = if is_faded { full.gamma_multiply(0.38) } else { full };
+    let color = color_of(state, ui, module);
     let points = frame.points(module);
     let stroke = Stroke::new(if is_chosen { 2.5 } else { 1.25 }, color);
     let painter = ui.painter().with_clip_rect(frame.area.expand(8.0).intersect(ui.clip_rect()));

@@ -211,7 +211,7 @@ fn run_ui(state: &mut State, ui: &mut Ui) {
         }
         Err(_) => Button::new(word),
     };
-    let response = ui.add_enabled(request.is_ok(), button.min_size(vec2(64.0, 22.0)));
+    let response = ui.add_enabled(request.is_ok(), button.min_size(vec2(84.0, 22.0)));
     let response = match &request {
         Ok(_) => response.on_hover_text("Measure what changed from A to B (Ctrl + Enter)"),
         Err(missing) => response.on_disabled_hover_text(missing),
@@ -250,12 +250,14 @@ fn view_ui(state: &mut State, ui: &mut Ui) {
     ui.add_space(8.0);
     ui.selectable_value(&mut view.is_logarithmic, false, "linear");
     ui.selectable_value(&mut view.is_logarithmic, true, "log");
-    if has_biases {
-        ui.add_space(8.0);
+    ui.add_space(8.0);
+    // Always there, so that nothing beside it moves when the first bias comes.
+    ui.add_enabled_ui(has_biases, |ui| {
         for (parts, word) in [(Parts::Both, "all"), (Parts::Weights, "weights"), (Parts::Biases, "biases")] {
-            ui.selectable_value(&mut view.parts, parts, word);
+            let response = ui.selectable_value(&mut view.parts, parts, word);
+            response.on_disabled_hover_text("No biases were measured");
         }
-    }
+    });
     ui.spacing_mut().item_spacing.x = 8.0;
 }
 
@@ -326,9 +328,12 @@ pub fn status_ui(state: &mut State, ui: &mut Ui) {
         }
         if let Some((a, b)) = state.measurement.measured().filter(|_| state.is_of_others()) {
             let (a, b) = (text::printable(a), text::printable(b));
-            let words = match state.is_of_recipe() {
-                true => format!("Shown: what the recipe makes, measured against {a}"),
-                false => format!("Shown: {b}, measured against {a}. Run again for A and B"),
+            let words = if state.is_of_recipe() {
+                format!("Shown: what the recipe makes, measured against {a}")
+            } else if state.is_of_a_recipe() {
+                format!("Shown: what another recipe makes, measured against {a}: {b}")
+            } else {
+                format!("Shown: {b}, measured against {a}. Run again for A and B")
             };
             let text = RichText::new(words).small();
             ui.add(egui::Label::new(text.color(ui.visuals().warn_fg_color)).truncate());

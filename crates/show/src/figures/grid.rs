@@ -6,6 +6,7 @@ use stethoscope_core::anatomy::{Part, Role};
 use stethoscope_core::report::{DeltaReport, RelativeHistogram, TensorDelta};
 
 use crate::modules::{formula_text, label};
+use crate::styles::Styles;
 use crate::text::{printable, shorten};
 
 /// Which number a figure is about.
@@ -48,6 +49,8 @@ pub(super) struct Module {
     pub label: String,
     /// What is drawn with it.
     pub sort: Sort,
+    /// Which colour and marker it has.
+    pub style: usize,
     /// Its change in each layer that has it.
     pub layers: BTreeMap<u32, Cell>,
     /// Its change outside the blocks (embeddings, final norm, head).
@@ -107,6 +110,11 @@ impl Grid {
     pub(super) fn of(report: &DeltaReport) -> Self {
         let mut modules: Vec<Module> = Vec::with_capacity(report.modules.len());
         let mut places: BTreeMap<(&Role, &Part), usize> = BTreeMap::new();
+        let mut styles = Styles::default();
+        // In the order of the network, in which the app meets them too.
+        for tensor in &report.tensors {
+            styles.of(&tensor.site.role, &tensor.site.part);
+        }
         for module in &report.modules {
             places.insert((&module.role, &module.part), modules.len());
             modules.push(Module {
@@ -116,6 +124,7 @@ impl Grid {
                     Part::Weight if module.role.name().contains("norm") => Sort::Norm,
                     Part::Weight => Sort::Weight,
                 },
+                style: styles.of(&module.role, &module.part),
                 layers: BTreeMap::new(),
                 outside: None,
                 bimodal: module.bimodal_layers.map(|bimodal| (bimodal, module.layers)),

@@ -137,8 +137,8 @@ fn draw_panel(paper: &Paper<'_>, grid: &Grid, panel: &Panel<'_>, quantity: Quant
         .draw()?;
 
     let plot = chart.plotting_area();
-    for (index, module) in panel.modules.iter().enumerate().rev() {
-        let line = Line { index, marker_every: grid.layers.len().div_ceil(48).max(1) };
+    for module in panel.modules.iter().rev() {
+        let line = Line { style: module.style, marker_every: grid.layers.len().div_ceil(48).max(1) };
         let points = module.layers.iter().map(|(&layer, cell)| {
             let position = cell.value(quantity).and_then(|value| axis.position(value))?;
             let (x, y) = plot.map_coordinate(&(f64::from(layer), position));
@@ -151,14 +151,15 @@ fn draw_panel(paper: &Paper<'_>, grid: &Grid, panel: &Panel<'_>, quantity: Quant
 
 /// How one line looks.
 struct Line {
-    index: usize,
+    /// Which colour and marker.
+    style: usize,
     /// Where there are many layers, only some points carry the marker.
     marker_every: usize,
 }
 
 impl Line {
     fn color(&self) -> RGBColor {
-        category(self.index)
+        category(self.style)
     }
 
     /// Draws the line through points of consecutive layers; a missing layer or value (`None`) makes a gap.
@@ -176,7 +177,7 @@ impl Line {
             let Some((_, at)) = point else { continue };
             run.push(at);
             // Each line starts elsewhere, so that markers of near lines do not cover each other.
-            if (count + self.index).is_multiple_of(self.marker_every) {
+            if (count + self.style).is_multiple_of(self.marker_every) {
                 self.marker(paper, at)?;
             }
         }
@@ -194,7 +195,7 @@ impl Line {
         let around = |offsets: &[(f64, f64)]| -> Vec<(f64, f64)> {
             offsets.iter().map(|(right, down)| (x + right * RADIUS, y + down * RADIUS)).collect()
         };
-        match shape(self.index) {
+        match shape(self.style) {
             0 => paper.disc((x, y), RADIUS * 0.95, color),
             1 => paper.polygon(&around(&[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]), color),
             2 => paper.polygon(&around(&[(0.0, -1.15), (1.05, 0.8), (-1.05, 0.8)]), color),
@@ -219,7 +220,7 @@ impl Line {
 fn draw_legend(paper: &Paper<'_>, panel: &Panel<'_>, top: f64) -> Drawn {
     let left = WIDTH - MARGIN - LEGEND_WIDTH + 14.0;
     for (index, module) in panel.modules.iter().enumerate() {
-        let line = Line { index, marker_every: 1 };
+        let line = Line { style: module.style, marker_every: 1 };
         let y = top + (index as f64 + 0.5) * LEGEND_ROW;
         line.stroke(paper, &[(left, y), (left + 24.0, y)])?;
         line.marker(paper, (left + 12.0, y))?;
