@@ -90,7 +90,7 @@ fn a_recipe_is_heard_as_the_folder_that_it_writes() {
     }
 }
 
-/// How o_proj of one layer differs from the base's.
+/// How `o_proj` of one layer differs from the base's.
 fn o_proj_change(recipe: &str) -> Value {
     let report = delta(Path::new("demo:base"), Path::new(recipe), &["--select", "o_proj & layers 3"]);
     report["tensors"][0].clone()
