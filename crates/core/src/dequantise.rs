@@ -2,7 +2,7 @@
 //!
 //! [`decode_into`] reads plain arrays; [`Encoded`] reads any tensor, its scales folded in. Every floating-point dtype of
 //! up to 32 bits, and MXFP4, becomes f32 without rounding (a scaled FP8 value is one f32 product, rounded as f32
-//! products are). F64 and integers have [`decode_into_f64`].
+//! products are). F64 and integers have [`decode_into_f64`]. For plain arrays, the shader `decode` is the twin.
 
 mod format;
 

@@ -1,4 +1,4 @@
-//! From numbers to stored bytes, rounded once, to the nearest, ties to even.
+//! From numbers to stored bytes, rounded once, to the nearest, ties to even: the twin of the shader of the same name.
 
 use crate::dtype::Dtype;
 use crate::kernels::vectorised;
