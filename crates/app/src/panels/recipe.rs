@@ -28,7 +28,19 @@ const TEXT: f32 = 84.0;
 
 /// Paints it.
 pub fn ui(state: &mut State, ui: &mut Ui) {
-    let scroll = |name| ScrollArea::vertical().id_salt(name).auto_shrink([false, false]);
+    // What to do with the recipe is always in sight: without it the rest is for nothing.
+    let rows = u8::from(state.composing.to_follow().is_some()) + u8::from(state.composing.writing.is_some()) * 2;
+    let row = ui.spacing().interact_size.y + 2.0 * ui.spacing().item_spacing.y;
+    let height = f32::from(rows).mul_add(-row, ui.available_height()).max(0.0);
+    parts_ui(state, ui, height);
+    if rows > 0 {
+        use_ui(state, ui);
+    }
+}
+
+/// The recipe and what comes out of it, so high.
+fn parts_ui(state: &mut State, ui: &mut Ui, height: f32) {
+    let scroll = |name| ScrollArea::vertical().id_salt(name).auto_shrink([false, false]).max_height(height);
     if ui.available_width() < BESIDE {
         scroll("recipe").show(ui, |ui| {
             ScrollArea::vertical().id_salt("text").max_height(TEXT).show(ui, |ui| recipe_ui(state, ui));
@@ -59,9 +71,6 @@ fn making_ui(state: &mut State, ui: &mut Ui) {
     ui.horizontal_wrapped(|ui| steps_ui(state, ui));
     ui.horizontal_wrapped(|ui| manner_ui(state, ui));
     ui.horizontal_wrapped(|ui| paper_ui(state, ui));
-    if state.composing.to_follow().is_some() {
-        use_ui(state, ui);
-    }
 }
 
 /// What comes out of it.
