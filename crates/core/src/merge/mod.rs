@@ -35,6 +35,7 @@ pub mod align;
 mod blend;
 mod catalogue;
 pub mod control;
+mod counted;
 mod elementwise;
 mod error;
 mod fusion;
