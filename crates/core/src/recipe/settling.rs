@@ -219,3 +219,105 @@ impl Drop for Stretch<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::any::Any;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::merge::Piece;
+
+    /// Looks at its tensor twice, and notes in which order.
+    #[derive(Default)]
+    struct Twice {
+        seen: Vec<Vec<u64>>,
+    }
+
+    struct Firsts(Vec<u64>);
+
+    impl Merger for Twice {
+        fn reduction(&self) -> Option<Box<dyn Reduction>> {
+            (self.seen.len() < 2).then(|| Box::new(Firsts(Vec::new())) as Box<dyn Reduction>)
+        }
+
+        fn settle(&mut self, reduction: Box<dyn Reduction>) -> Result<(), MergeError> {
+            let Firsts(firsts) = *reduction.into_any().downcast().map_err(|_| MergeError::OtherPass)?;
+            self.seen.push(firsts);
+            Ok(())
+        }
+
+        fn map(&self, _: &Piece<'_>, out: &mut [f32]) {
+            // What was seen of each pass, for a test to read.
+            for (out, seen) in out.iter_mut().zip(&self.seen) {
+                let in_order = seen.is_sorted() && !seen.is_empty();
+                *out = if in_order { seen.len() as f32 } else { -1.0 };
+            }
+        }
+    }
+
+    impl Reduction for Firsts {
+        fn add(&mut self, piece: &Piece<'_>) {
+            self.0.push(piece.first);
+        }
+
+        fn join(&mut self, other: Box<dyn Reduction>) -> Result<(), MergeError> {
+            let Self(others) = *other.into_any().downcast().map_err(|_| MergeError::OtherPass)?;
+            self.0.extend(others);
+            Ok(())
+        }
+
+        fn into_any(self: Box<Self>) -> Box<dyn Any> {
+            self
+        }
+    }
+
+    const STRETCHES: u64 = 10;
+    const ELEMENTS: u64 = STRETCHES * LEAST_ELEMENTS;
+
+    fn look(mut stretch: Stretch<'_>) {
+        let first = stretch.elements.start;
+        if let Some(reduction) = &mut stretch.reduction {
+            reduction.add(&Piece { first, base: None, inputs: &[] });
+        }
+        stretch.hand_in().unwrap();
+    }
+
+    fn seen(settling: &Settling) -> [f32; 2] {
+        let mut out = [0.0; 2];
+        settling.ready().unwrap().map(&Piece { first: 0, base: None, inputs: &[] }, &mut out);
+        out
+    }
+
+    #[test]
+    fn many_share_the_passes_and_what_they_gather_is_joined_in_order() {
+        let settling = Settling::new(Box::<Twice>::default(), ELEMENTS);
+        let looks = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while let Some(stretch) = pollster::block_on(settling.next()) {
+                        looks.fetch_add(1, Ordering::Relaxed);
+                        look(stretch);
+                    }
+                });
+            }
+        });
+        assert_eq!(looks.into_inner(), 2 * STRETCHES);
+        assert_eq!(seen(&settling), [STRETCHES as f32; 2]);
+    }
+
+    #[test]
+    fn whoever_gives_up_leaves_the_stretch_to_those_who_wait() {
+        let settling = Settling::new(Box::<Twice>::default(), LEAST_ELEMENTS);
+        let given_up = settling.next().now_or_never().flatten().unwrap();
+        assert!(settling.next().now_or_never().is_none(), "all is taken");
+        drop(given_up);
+        while let Some(stretch) = pollster::block_on(settling.next()) {
+            look(stretch);
+        }
+        assert_eq!(seen(&settling), [1.0; 2]);
+    }
+}
