@@ -72,6 +72,8 @@ fn measure_one(
     for _ in 0..arguments.common.runs.max(1) {
         clear(&[&out, &copy])?;
         let merged = once(binary, &merge)?;
+        // It was written past the page cache, which `cp` is to read it from.
+        read_all(&out)?;
         let copied = once(Path::new("cp"), &[&["-r".as_ref()], &both[..]].concat())?;
         clear(&[&copy])?;
         let synced = once(Path::new("sh"), &[&["-c".as_ref(), OsStr::new(script)], &both[..]].concat())?;
@@ -123,6 +125,14 @@ fn write_recipe(pair: &Pair, folder: &Path, name: &str, recipe: &str) -> anyhow:
 fn clear(folders: &[&Path]) -> anyhow::Result<()> {
     for folder in folders.iter().filter(|folder| folder.exists()) {
         fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// Reads every file of a folder.
+fn read_all(folder: &Path) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        std::io::copy(&mut fs::File::open(entry?.path())?, &mut std::io::sink())?;
     }
     Ok(())
 }
