@@ -10,6 +10,7 @@ mod unfolding;
 
 use std::collections::VecDeque;
 
+use stethoscope_core::generation::FinishReason;
 use stethoscope_core::random::Stream;
 use stethoscope_core::sampling::Sampling;
 
@@ -22,6 +23,9 @@ use slot::Slot;
 
 /// Tokens of prompts that are computed in one step, so that answers under way need not wait long for a new one.
 const PROMPT_TOKENS: usize = 256;
+
+/// What stands for an end that comes too early.
+const WAIT: &str = "Wait";
 
 /// The draws of this crate, among those for a name.
 const PURPOSE: u32 = 6;
@@ -65,25 +69,10 @@ pub enum Event {
         /// The prompt.
         prompt: usize,
         /// Why.
-        finish: Finish,
+        finish: FinishReason,
         /// What was held back and turned out to belong to the answer.
         text: String,
     },
-}
-
-/// Why an answer ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Finish {
-    /// At a token, which is the answer's last.
-    End(u32),
-    /// At a text, which is not in the answer.
-    Stop(String),
-    /// It has as many tokens as were asked for.
-    Length,
-    /// The positions that are kept, or that the model was made for, are used up.
-    Positions,
-    /// The model's logits were not numbers.
-    NotANumber,
 }
 
 /// Answers in the making.
@@ -194,21 +183,26 @@ impl<'a> Generation<'a> {
         let prompt = slot.prompt;
         let Some(Drawn { id, log_probability }) = drawn else {
             let text = slot.unfolding.rest();
-            events.push(Event::Finished { prompt, finish: Finish::NotANumber, text });
+            events.push(Event::Finished { prompt, finish: FinishReason::NotANumber, text });
             return true;
         };
         let is_end = !self.sampling.ignore_eos && self.decoder.config().end_ids.contains(&id);
         let is_end = is_end || self.sampling.stop_ids.contains(&id);
-        if let (true, Some(text)) = (is_end && slot.waits > 0, self.text) {
+        let wait = match self.text {
+            Some(text) if is_end && slot.waits > 0 => text.tokens(WAIT),
+            _ => Vec::new(),
+        };
+        if !wait.is_empty() {
             slot.waits -= 1;
-            for id in text.tokens("Wait") {
-                let text = slot.add(id, Some(text), &self.sampling.stop).unwrap_or_default();
+            for id in wait {
+                // What is put there is not what the model says: no stop text ends it.
+                let text = slot.add(id, self.text, &[]).unwrap_or_default();
                 events.push(Event::Token { prompt, id, log_probability: None, text });
             }
         } else if is_end {
             slot.generated += 1;
             events.push(Event::Token { prompt, id, log_probability: Some(log_probability), text: String::new() });
-            events.push(Event::Finished { prompt, finish: Finish::End(id), text: slot.unfolding.rest() });
+            events.push(Event::Finished { prompt, finish: FinishReason::End(id), text: slot.unfolding.rest() });
             return true;
         } else {
             match slot.add(id, self.text, &self.sampling.stop) {
@@ -216,15 +210,15 @@ impl<'a> Generation<'a> {
                 Err(stop) => {
                     let (text, log_probability) = (stop.before, Some(log_probability));
                     events.push(Event::Token { prompt, id, log_probability, text });
-                    events.push(Event::Finished { prompt, finish: Finish::Stop(stop.at), text: String::new() });
+                    events.push(Event::Finished { prompt, finish: FinishReason::Stop(stop.at), text: String::new() });
                     return true;
                 }
             }
         }
         let finish = if slot.generated >= self.sampling.max_tokens as usize {
-            Finish::Length
+            FinishReason::Length
         } else if slot.length() >= self.cache.positions() {
-            Finish::Positions
+            FinishReason::Positions
         } else {
             return false;
         };

@@ -1,7 +1,7 @@
 //! A request for text, answered with one model after another: the same on a machine and in a page.
 
 use candle_core::Device;
-use stethoscope_core::generation::{Answer, FinishReason, GenerateRequest, GeneratedToken, ModelTimes, PromptInput};
+use stethoscope_core::generation::{Answer, GenerateRequest, GeneratedToken, ModelTimes, PromptInput};
 use stethoscope_core::model::Model;
 use stethoscope_core::sampling::Sampling;
 use stethoscope_core::work::{Cancelled, Event};
@@ -9,7 +9,7 @@ use stethoscope_core::work::{Cancelled, Event};
 use crate::cache::KeyValueCache;
 use crate::decoder::Decoder;
 use crate::error::LmError;
-use crate::generation::{self, Finish, Generation, Prompt};
+use crate::generation::{self, Generation, Prompt};
 use crate::likelihood::Scored;
 use crate::text::{Message, Text, TextError};
 use crate::weights::SharedTensors;
@@ -125,9 +125,8 @@ impl Listener {
         let prompts = (0..request.samples).map(prompt).collect();
         let mut asking = self.ask(prompts, &request.sampling, request.positions)?;
         while !asking.is_finished() {
-            for (at, id, logprob, text) in asking.step()?.tokens {
-                let sample = asking.answers[at].sample;
-                observe(Event::Token(GeneratedToken { model, sample, id, logprob, text })).await?;
+            for token in asking.step()?.tokens {
+                observe(Event::Token(GeneratedToken { model, ..token })).await?;
             }
         }
         Ok(asking.answers)
@@ -144,10 +143,11 @@ impl Listener {
         let wanted = longest.saturating_add(sampling.max_tokens as usize);
         let config = self.decoder.config();
         let positions = positions.map_or(wanted, |positions| positions as usize).min(config.positions).max(1);
-        let each = KeyValueCache::bytes(config, 1, positions, self.decoder.device()).max(1);
-        let slots = (CACHE_BYTES / each).clamp(1, TOGETHER).min(prompts.len().max(1) as u64) as usize;
-        let cache = self.decoder.cache(slots, positions).map_err(LmError::from)?;
-        let text = self.text.as_ref().map(|text| text as &dyn generation::Detokenizer);
+        let cache = self.room(prompts.len(), positions)?;
+        // Tokens can be given to a model whose tokenizer is another's; then there is no text.
+        let text = self.text.as_ref().filter(|text| text.check(config.vocabulary).is_ok());
+        let has_text = text.is_some();
+        let text = text.map(|text| text as &dyn generation::Detokenizer);
         let mut generation = Generation::new(&self.decoder, cache, sampling.clone(), text)?;
         let mut answers = Vec::with_capacity(prompts.len());
         for prompt in prompts {
@@ -156,7 +156,7 @@ impl Listener {
                 sample: prompt.sample,
                 token_ids: prompt.tokens.clone(),
                 prompt_tokens: prompt.tokens.len(),
-                text: self.text.as_ref().map(|_| String::new()),
+                text: has_text.then(String::new),
                 ..Answer::default()
             });
             generation.push(prompt)?;
@@ -183,15 +183,20 @@ impl Listener {
             });
         }
         let longest = scored.iter().map(|text| text.tokens.len()).max().unwrap_or(1);
-        let each = KeyValueCache::bytes(self.decoder.config(), 1, longest, self.decoder.device()).max(1);
-        let together = (CACHE_BYTES / each).clamp(1, TOGETHER).min(scored.len().max(1) as u64) as usize;
-        let cache = self.decoder.cache(together, longest).map_err(LmError::from)?;
+        let cache = self.room(scored.len(), longest)?;
         let found = self.decoder.log_likelihoods(&scored, &cache)?;
         let sum = |tokens: Vec<Option<f32>>| {
             let numbers: Option<Vec<f64>> = tokens.into_iter().map(|one| one.map(f64::from)).collect();
             numbers.filter(|numbers| !numbers.is_empty()).map(|numbers| numbers.iter().sum())
         };
         Ok(found.into_iter().map(sum).collect())
+    }
+
+    /// Room for keys and values of so many sequences, or of as many of them as may be computed together.
+    fn room(&self, sequences: usize, positions: usize) -> Result<KeyValueCache, LmError> {
+        let each = KeyValueCache::bytes(self.decoder.config(), 1, positions, self.decoder.device()).max(1);
+        let together = (CACHE_BYTES / each).clamp(1, TOGETHER).min(sequences.max(1) as u64);
+        Ok(self.decoder.cache(together as usize, positions)?)
     }
 
     /// What a model took, but for the time, which whoever has a clock fills in.
@@ -226,8 +231,8 @@ pub struct Asking<'l> {
 /// What one step brought.
 #[derive(Default)]
 pub struct Told {
-    /// Tokens, each with the number of its answer, its log-probability, and the text that is now certain.
-    pub tokens: Vec<(usize, u32, Option<f32>, String)>,
+    /// The tokens that came, of a model that has no number yet.
+    pub tokens: Vec<GeneratedToken>,
     /// The numbers of the answers that are finished.
     pub finished: Vec<usize>,
 }
@@ -255,28 +260,19 @@ impl Asking<'_> {
                     if let Some(all) = &mut answer.text {
                         all.push_str(&text);
                     }
-                    told.tokens.push((prompt, id, log_probability, text));
+                    let (sample, logprob) = (answer.sample, log_probability);
+                    told.tokens.push(GeneratedToken { model: 0, sample, id, logprob, text });
                 }
                 generation::Event::Finished { prompt, finish, text } => {
                     let Some(answer) = self.answers.get_mut(prompt) else { continue };
                     if let Some(all) = &mut answer.text {
                         all.push_str(&text);
                     }
-                    answer.finish = reason(finish);
+                    answer.finish = finish;
                     told.finished.push(prompt);
                 }
             }
         }
         Ok(told)
-    }
-}
-
-fn reason(finish: Finish) -> FinishReason {
-    match finish {
-        Finish::End(id) => FinishReason::End(id),
-        Finish::Stop(text) => FinishReason::Stop(text),
-        Finish::Length => FinishReason::Length,
-        Finish::Positions => FinishReason::Positions,
-        Finish::NotANumber => FinishReason::NotANumber,
     }
 }

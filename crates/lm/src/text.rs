@@ -18,6 +18,8 @@ const TOKENIZER: &str = "tokenizer.json";
 pub struct Text {
     tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
+    /// The highest token that it gives.
+    highest: u32,
 }
 
 /// Text could not become tokens.
@@ -81,12 +83,13 @@ impl Text {
         let settings = settings.transpose();
         let settings = settings.map_err(|source| TextError::NotJson { file: "tokenizer_config.json", source })?;
         let template = ChatTemplate::find(side_files.get("chat_template.jinja"), settings.as_ref());
-        Ok(Some(Self { tokenizer, template }))
+        let highest = tokenizer.get_vocab(true).into_values().max().unwrap_or_default();
+        Ok(Some(Self { tokenizer, template, highest }))
     }
 
     /// Refuses a tokenizer that gives tokens that a model of so many does not know.
-    pub fn check(&self, vocabulary: usize) -> Result<(), TextError> {
-        let highest = self.tokenizer.get_vocab(true).into_values().max().unwrap_or_default();
+    pub const fn check(&self, vocabulary: usize) -> Result<(), TextError> {
+        let highest = self.highest;
         if highest as usize >= vocabulary { Err(TextError::Misfit { highest, vocabulary }) } else { Ok(()) }
     }
 

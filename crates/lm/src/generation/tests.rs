@@ -78,7 +78,7 @@ fn an_answer_ends_where_the_positions_do() {
         events.extend(generation.step().unwrap());
     }
     assert_eq!(events.len(), 4);
-    assert!(matches!(events[3], Event::Finished { finish: Finish::Positions, .. }));
+    assert!(matches!(events[3], Event::Finished { finish: FinishReason::Positions, .. }));
 }
 
 #[test]
@@ -92,4 +92,56 @@ fn prompts_that_cannot_be_continued_are_refused() {
     }
     let stopping = Sampling { stop: vec!["\n".into()], ..greedy() };
     assert!(Generation::new(&decoder, decoder.cache(1, 4).unwrap(), stopping, None).is_err());
+}
+
+/// Knows one word, or none.
+struct Words(Vec<u32>);
+
+impl Detokenizer for Words {
+    fn text(&self, ids: &[u32]) -> String {
+        ids.iter().map(|id| format!(" {id}")).collect()
+    }
+
+    fn tokens(&self, _text: &str) -> Vec<u32> {
+        self.0.clone()
+    }
+}
+
+fn waiting(wait: Vec<u32>, waits: u32) -> (Vec<(u32, bool)>, String) {
+    let golden = Golden::named("llama_linear");
+    let (decoder, words) = (golden.decoder(), Words(wait));
+    let sampling = Sampling { max_tokens: 40, waits, ..Sampling::default() };
+    let cache = decoder.cache(1, 64).unwrap();
+    let mut generation = Generation::new(&decoder, cache, sampling, Some(&words)).unwrap();
+    let tokens = golden.answers[0].prompt.clone();
+    generation.push(Prompt { question: String::new(), sample: 0, tokens }).unwrap();
+    let (mut told, mut text) = (Vec::new(), String::new());
+    while !generation.is_finished() {
+        for event in generation.step().unwrap() {
+            match event {
+                Event::Token { id, log_probability, text: more, .. } => {
+                    told.push((id, log_probability.is_some()));
+                    text.push_str(&more);
+                }
+                Event::Finished { text: more, .. } => text.push_str(&more),
+            }
+        }
+    }
+    (told, text)
+}
+
+#[test]
+fn an_end_that_comes_too_early_is_replaced_so_many_times() {
+    let (once, _) = waiting(vec![80, 81], 0);
+    let (longer, text) = waiting(vec![80, 81], 1);
+    let end = once.len() - 1;
+    assert_eq!(once[end], (1, true));
+    assert_eq!(longer[..end], once[..end]);
+    assert_eq!(longer[end..end + 2], [(80, false), (81, false)]);
+    assert!(longer.len() > end + 2 && text.contains(" 80 81"));
+}
+
+#[test]
+fn where_nothing_can_be_put_for_an_end_it_is_the_end() {
+    assert_eq!(waiting(Vec::new(), 3), waiting(Vec::new(), 0));
 }

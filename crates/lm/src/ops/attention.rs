@@ -167,14 +167,17 @@ impl Attention {
         weights.resize(keys.len() / features * heads, 0.0);
         product(Rows::F32(keys), queries, features, weights);
         for head in 0..heads {
-            let of_head = |weights: &[f32]| weights.iter().skip(head).step_by(heads).copied().collect::<Vec<f32>>();
-            let scores: Vec<f32> = of_head(weights).into_iter().map(|product| self.score(product)).collect();
-            let highest = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let mut total = 0.0;
-            let shares: Vec<f32> =
-                scores.iter().map(|score| (score - highest).exp()).inspect(|share| total += share).collect();
-            for (weight, share) in weights.iter_mut().skip(head).step_by(heads).zip(shares) {
-                *weight = share / total;
+            let (mut highest, mut total) = (f32::NEG_INFINITY, 0.0);
+            for weight in weights.iter_mut().skip(head).step_by(heads) {
+                *weight = self.score(*weight);
+                highest = highest.max(*weight);
+            }
+            for weight in weights.iter_mut().skip(head).step_by(heads) {
+                *weight = (*weight - highest).exp();
+                total += *weight;
+            }
+            for weight in weights.iter_mut().skip(head).step_by(heads) {
+                *weight /= total;
             }
         }
     }
