@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CudaStorage, DType, Device, InplaceOp2, Layout, Result, Tensor};
 
-use crate::config::DecoderConfig;
+use crate::config::{AttentionConfig, DecoderConfig};
 use crate::ops::attention::Place;
 use crate::ops::contiguous;
 
@@ -18,7 +18,8 @@ pub struct KeyValueCache {
 impl KeyValueCache {
     /// Room for so many sequences of so many positions each.
     pub fn new(config: &DecoderConfig, sequences: usize, positions: usize, device: &Device) -> Result<Self> {
-        let shape = (sequences, config.key_value_heads, positions, config.head_features);
+        let AttentionConfig { key_value_heads, head_features, .. } = config.attention;
+        let shape = (sequences, key_value_heads, positions, head_features);
         let dtype = if device.is_cpu() { DType::F32 } else { DType::BF16 };
         let empty = || Tensor::zeros(shape, dtype, device);
         let layers = (0..config.layers).map(|_| Ok((empty()?, empty()?))).collect::<Result<_>>()?;
@@ -37,7 +38,8 @@ impl KeyValueCache {
 
     /// Bytes that such a cache takes when it is full.
     pub fn bytes(config: &DecoderConfig, sequences: usize, positions: usize, device: &Device) -> u64 {
-        let features = (config.key_value_heads * config.head_features * 2) as u64;
+        let AttentionConfig { key_value_heads, head_features, .. } = config.attention;
+        let features = (key_value_heads * head_features * 2) as u64;
         let numbers = features * config.layers as u64 * sequences as u64 * positions as u64;
         numbers * if device.is_cpu() { 4 } else { 2 }
     }

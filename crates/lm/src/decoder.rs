@@ -1,5 +1,7 @@
 //! A decoder: from tokens at their places to logits.
 
+mod attention;
+mod feed_forward;
 mod load;
 
 use std::sync::Arc;
@@ -7,11 +9,13 @@ use std::sync::Arc;
 use candle_core::{DType, Device, Result, Tensor};
 
 use crate::cache::KeyValueCache;
-use crate::config::{Activation, DecoderConfig};
+use crate::config::DecoderConfig;
 use crate::linear::Linear;
-use crate::ops::attention::{Attention, Place};
+use crate::ops::attention::Place;
 use crate::ops::norm::RmsNorm;
 use crate::ops::rope::Turns;
+use attention::SelfAttention;
+use feed_forward::FeedForward;
 
 /// A model in memory.
 pub struct Decoder {
@@ -28,25 +32,22 @@ pub struct Decoder {
 /// One layer.
 struct Block {
     input_norm: RmsNorm,
-    queries: Linear,
-    keys: Linear,
-    values: Linear,
-    query_norm: Option<RmsNorm>,
-    key_norm: Option<RmsNorm>,
-    output: Linear,
+    attention: SelfAttention,
     /// Gemma's, of what attention adds.
     attention_norm: Option<RmsNorm>,
     mlp_norm: RmsNorm,
-    mlp: Mlp,
+    mlp: FeedForward,
     /// Gemma's, of what the MLP adds.
     output_norm: Option<RmsNorm>,
 }
 
-/// down(activation(gate(x)) · up(x)).
-struct Mlp {
-    gate: Linear,
-    up: Linear,
-    down: Linear,
+impl Block {
+    fn parameters(&self) -> usize {
+        let Self { input_norm, attention, attention_norm, mlp_norm, mlp, output_norm } = self;
+        let norms = [Some(input_norm), attention_norm.as_ref(), Some(mlp_norm), output_norm.as_ref()];
+        let norms = norms.into_iter().flatten().map(RmsNorm::parameters).sum::<usize>();
+        norms + attention.parameters() + mlp.parameters()
+    }
 }
 
 /// Tokens to be computed, of one sequence or many.
@@ -73,18 +74,9 @@ impl Decoder {
 
     /// Numbers of all its tensors; a tied head is not counted again.
     pub fn parameters(&self) -> u64 {
-        let linear = |linear: &Linear| linear.weight.elem_count() + linear.bias.as_ref().map_or(0, Tensor::elem_count);
-        let norm = |norm: Option<&RmsNorm>| norm.map_or(0, |norm| norm.weight.elem_count());
-        let block = |block: &Block| {
-            let Block { queries, keys, values, output, mlp, .. } = block;
-            let linears = [queries, keys, values, output, &mlp.gate, &mlp.up, &mlp.down];
-            let norms = [&block.query_norm, &block.key_norm, &block.attention_norm, &block.output_norm];
-            let norms = norms.into_iter().map(Option::as_ref).chain([Some(&block.input_norm), Some(&block.mlp_norm)]);
-            linears.into_iter().map(linear).sum::<usize>() + norms.map(norm).sum::<usize>()
-        };
-        let blocks = self.blocks.iter().map(block).sum::<usize>();
-        let ends = self.embedding.elem_count() + norm(Some(&self.final_norm)) + self.head.as_ref().map_or(0, linear);
-        (blocks + ends) as u64
+        let blocks = self.blocks.iter().map(Block::parameters).sum::<usize>();
+        let head = self.head.as_ref().map_or(0, Linear::parameters);
+        (blocks + self.embedding.elem_count() + self.final_norm.parameters() + head) as u64
     }
 
     /// Room for keys and values.
@@ -105,12 +97,13 @@ impl Decoder {
             x = (x * self.rounded(self.config.embedding_scale))?;
         }
         let positions: Vec<usize> = batch.places.iter().map(|place| place.position).collect();
-        let turns = Turns::new(&self.config.rope, &positions);
+        let turns = Turns::new(&self.config.attention.rope, &positions);
         for (layer, block) in self.blocks.iter().enumerate() {
-            let attended = self.attend(layer, block, &x, &turns, &batch.places, cache)?;
-            let attended = apply(block.attention_norm.as_ref(), attended)?;
-            x = (x + attended)?;
-            let added = self.mlp(&block.mlp, &block.mlp_norm.forward(&x)?)?;
+            let normed = block.input_norm.forward(&x)?;
+            let (config, places) = (&self.config.attention, &batch.places);
+            let attended = block.attention.forward(config, layer, &normed, &turns, places, cache)?;
+            x = (x + apply(block.attention_norm.as_ref(), attended)?)?;
+            let added = block.mlp.forward(&block.mlp_norm.forward(&x)?, self.config.activation)?;
             x = (x + apply(block.output_norm.as_ref(), added)?)?;
         }
         let wanted = Tensor::from_slice(&batch.wanted, batch.wanted.len(), &self.device)?;
@@ -124,41 +117,6 @@ impl Decoder {
             Some(cap) => (logits / cap)?.tanh()? * cap,
             None => Ok(logits),
         }
-    }
-
-    fn attend(
-        &self,
-        layer: usize,
-        block: &Block,
-        x: &Tensor,
-        turns: &Turns,
-        places: &Arc<[Place]>,
-        cache: &KeyValueCache,
-    ) -> Result<Tensor> {
-        let DecoderConfig { heads, key_value_heads, head_features, .. } = self.config;
-        let x = block.input_norm.forward(x)?;
-        let tokens = places.len();
-        let queries = block.queries.forward(&x)?.reshape((tokens, heads, head_features))?;
-        let keys = block.keys.forward(&x)?.reshape((tokens, key_value_heads, head_features))?;
-        let values = block.values.forward(&x)?.reshape((tokens, key_value_heads, head_features))?;
-        let queries = turns.apply(&apply(block.query_norm.as_ref(), queries)?)?;
-        let keys = turns.apply(&apply(block.key_norm.as_ref(), keys)?)?;
-        let (keys, values) = cache.keep(layer, &keys, &values, places)?;
-        let attention = Attention {
-            scale: self.config.attention_scale as f32,
-            window: self.config.windows[layer],
-            cap: self.config.attention_cap.map(|cap| cap as f32),
-        };
-        block.output.forward(&attention.forward(&queries, keys, values, places)?)
-    }
-
-    fn mlp(&self, mlp: &Mlp, x: &Tensor) -> Result<Tensor> {
-        let gate = mlp.gate.forward(x)?;
-        let gate = match self.config.activation {
-            Activation::Silu => gate.silu()?,
-            Activation::GeluTanh => gate.gelu()?,
-        };
-        mlp.down.forward(&(gate * mlp.up.forward(x)?)?)
     }
 
     /// A number as the embedding's dtype has it.

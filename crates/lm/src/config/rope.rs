@@ -87,13 +87,19 @@ impl Rope {
         Self { frequencies, factor }
     }
 
-    pub(super) fn parse(settings: &Settings<'_>, head_features: usize, positions: usize) -> Result<Self, ConfigError> {
+    /// For a family whose base is `theta` where none is said.
+    pub(super) fn parse(
+        settings: &Settings<'_>,
+        head_features: usize,
+        positions: usize,
+        theta: f64,
+    ) -> Result<Self, ConfigError> {
         // transformers 5 puts everything into one object; before, the base stood beside a scaling that most did not have.
         let newer = settings.nested("rope_parameters")?;
         let scaling = if newer.is_some() { newer } else { settings.nested("rope_scaling")? };
         let theta = match newer {
             Some(newer) => newer.number("rope_theta")?,
-            None => settings.number_or("rope_theta", 10_000.0)?,
+            None => settings.number_or("rope_theta", theta)?,
         };
         if theta <= 1.0 {
             return Err(ConfigError::unsupported("rope_theta", theta.to_string(), "numbers above 1"));

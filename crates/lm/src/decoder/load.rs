@@ -6,8 +6,10 @@ use stethoscope_core::anatomy::Part;
 use stethoscope_core::model::Model;
 use stethoscope_core::work::Cancelled;
 
-use super::{Block, Decoder, Mlp};
-use crate::config::{ConfigError, DecoderConfig, Family};
+use super::attention::SelfAttention;
+use super::feed_forward::{FeedForward, Mixture, Mlp};
+use super::{Block, Decoder};
+use crate::config::{AttentionConfig, ConfigError, DecoderConfig, Family, FeedForwardConfig, MixtureConfig};
 use crate::error::LmError;
 use crate::linear::Linear;
 use crate::ops::norm::RmsNorm;
@@ -33,15 +35,15 @@ impl Decoder {
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
             observe(layer as u64, steps).await?;
-            blocks.push(reading.block(layer as u32).await?);
+            blocks.push(reading.block(layer).await?);
         }
         observe(config.layers as u64, steps).await?;
         let embedding =
-            weights.read(&parameter(None, "embed", Part::Weight), &[config.vocabulary, config.hidden]).await?;
-        let final_norm = reading.norm(None, "final_norm", config.hidden).await?;
+            weights.read(&parameter(At::END, "embed", Part::Weight), &[config.vocabulary, config.hidden]).await?;
+        let final_norm = reading.norm(At::END, "final_norm", config.hidden).await?;
         let head = match config.is_tied {
             true => None,
-            false => Some(reading.linear(None, "head", config.vocabulary, config.hidden).await?),
+            false => Some(reading.linear(At::END, "head", config.vocabulary, config.hidden).await?),
         };
         observe(steps, steps).await?;
         Ok(Self { device: device.clone(), embedding, blocks, final_norm, head, config })
@@ -69,57 +71,77 @@ struct Reading<'r, 'm> {
 }
 
 impl Reading<'_, '_> {
-    async fn block(&self, layer: u32) -> Result<Block, LmError> {
-        let DecoderConfig { hidden, heads, key_value_heads, head_features, intermediate, .. } = *self.config;
-        let at = Some(layer);
-        let (wide, narrow) = (heads * head_features, key_value_heads * head_features);
-        let after = self.config.is_normed_after;
-        let (is_head_normed, mlp_norm) =
-            (self.config.has_head_norms, if after { "pre_feedforward_norm" } else { "post_norm" });
+    async fn block(&self, layer: usize) -> Result<Block, LmError> {
+        let DecoderConfig { hidden, is_normed_after: after, .. } = *self.config;
+        let at = At::layer(layer as u32);
+        let mlp_norm = if after { "pre_feedforward_norm" } else { "post_norm" };
         Ok(Block {
             input_norm: self.norm(at, "input_norm", hidden).await?,
-            queries: self.linear(at, "q_proj", wide, hidden).await?,
-            keys: self.linear(at, "k_proj", narrow, hidden).await?,
-            values: self.linear(at, "v_proj", narrow, hidden).await?,
-            query_norm: self.norm_if(is_head_normed, at, "q_norm", head_features).await?,
-            key_norm: self.norm_if(is_head_normed, at, "k_norm", head_features).await?,
-            output: self.linear(at, "o_proj", hidden, wide).await?,
+            attention: self.attention(at).await?,
             attention_norm: self.norm_if(after, at, "post_norm", hidden).await?,
             mlp_norm: self.norm(at, mlp_norm, hidden).await?,
-            mlp: Mlp {
-                gate: self.linear(at, "gate_proj", intermediate, hidden).await?,
-                up: self.linear(at, "up_proj", intermediate, hidden).await?,
-                down: self.linear(at, "down_proj", hidden, intermediate).await?,
-            },
+            mlp: self.feed_forward(at, self.config.feed_forward[layer]).await?,
             output_norm: self.norm_if(after, at, "post_feedforward_norm", hidden).await?,
         })
     }
 
-    async fn norm(&self, layer: Option<u32>, role: &'static str, features: usize) -> Result<RmsNorm, LmError> {
-        let weight = self.weights.read(&parameter(layer, role, Part::Weight), &[features]).await?;
+    async fn attention(&self, at: At) -> Result<SelfAttention, LmError> {
+        let hidden = self.config.hidden;
+        let AttentionConfig { heads, key_value_heads, head_features, has_head_norms, .. } = self.config.attention;
+        let (wide, narrow) = (heads * head_features, key_value_heads * head_features);
+        Ok(SelfAttention {
+            queries: self.linear(at, "q_proj", wide, hidden).await?,
+            keys: self.linear(at, "k_proj", narrow, hidden).await?,
+            values: self.linear(at, "v_proj", narrow, hidden).await?,
+            query_norm: self.norm_if(has_head_norms, at, "q_norm", head_features).await?,
+            key_norm: self.norm_if(has_head_norms, at, "k_norm", head_features).await?,
+            output: self.linear(at, "o_proj", hidden, wide).await?,
+        })
+    }
+
+    async fn feed_forward(&self, at: At, config: FeedForwardConfig) -> Result<FeedForward, LmError> {
+        let MixtureConfig { experts: count, picked, intermediate, is_renormalised } = match config {
+            FeedForwardConfig::Dense { intermediate } => {
+                return self.mlp(at, intermediate).await.map(FeedForward::Dense);
+            }
+            FeedForwardConfig::Mixture(mixture) => mixture,
+        };
+        let router = self.linear(at, "router", count, self.config.hidden).await?;
+        let mut experts = Vec::new();
+        for expert in 0..count {
+            experts.push(self.mlp(At { expert: Some(expert as u32), ..at }, intermediate).await?);
+        }
+        Ok(FeedForward::Mixture(Mixture { router, experts, picked, is_renormalised }))
+    }
+
+    async fn mlp(&self, at: At, intermediate: usize) -> Result<Mlp, LmError> {
+        let hidden = self.config.hidden;
+        Ok(Mlp {
+            gate: self.linear(at, "gate_proj", intermediate, hidden).await?,
+            up: self.linear(at, "up_proj", intermediate, hidden).await?,
+            down: self.linear(at, "down_proj", hidden, intermediate).await?,
+        })
+    }
+
+    async fn norm(&self, at: At, role: &'static str, features: usize) -> Result<RmsNorm, LmError> {
+        let weight = self.weights.read(&parameter(at, role, Part::Weight), &[features]).await?;
         Ok(RmsNorm { weight, epsilon: self.config.epsilon, is_one_plus: self.config.gains_are_one_plus })
     }
 
     async fn norm_if(
         &self,
         is_there: bool,
-        layer: Option<u32>,
+        at: At,
         role: &'static str,
         features: usize,
     ) -> Result<Option<RmsNorm>, LmError> {
-        if is_there { self.norm(layer, role, features).await.map(Some) } else { Ok(None) }
+        if is_there { self.norm(at, role, features).await.map(Some) } else { Ok(None) }
     }
 
     /// A bias is used where there is one; Qwen2's queries, keys and values must have one.
-    async fn linear(
-        &self,
-        layer: Option<u32>,
-        role: &'static str,
-        out: usize,
-        columns: usize,
-    ) -> Result<Linear, LmError> {
-        let weight = self.weights.read(&parameter(layer, role, Part::Weight), &[out, columns]).await?;
-        let bias = parameter(layer, role, Part::Bias);
+    async fn linear(&self, at: At, role: &'static str, out: usize, columns: usize) -> Result<Linear, LmError> {
+        let weight = self.weights.read(&parameter(at, role, Part::Weight), &[out, columns]).await?;
+        let bias = parameter(at, role, Part::Bias);
         let must_have = self.config.family == Family::Qwen2 && ["q_proj", "k_proj", "v_proj"].contains(&role);
         let bias = match must_have || self.weights.has(&bias) {
             true => Some(self.weights.read(&bias, &[out]).await?),
@@ -129,6 +151,22 @@ impl Reading<'_, '_> {
     }
 }
 
-fn parameter(layer: Option<u32>, role: &'static str, part: Part) -> Parameter {
-    Parameter { layer, role, part, expert: None }
+fn parameter(At { layer, expert }: At, role: &'static str, part: Part) -> Parameter {
+    Parameter { layer, role, part, expert }
+}
+
+/// Where a module stands.
+#[derive(Clone, Copy)]
+struct At {
+    layer: Option<u32>,
+    expert: Option<u32>,
+}
+
+impl At {
+    /// Before the first block or behind the last.
+    const END: Self = Self { layer: None, expert: None };
+
+    const fn layer(layer: u32) -> Self {
+        Self { layer: Some(layer), expert: None }
+    }
 }

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::golden::Golden;
+use crate::golden::{self, Golden, Named};
 use crate::weights::SharedTensors;
 
 fn batch(tokens: &[u32]) -> Batch {
@@ -90,6 +90,83 @@ fn what_cannot_be_computed_is_refused_by_name() {
         });
         assert!(told.contains(message), "{told}");
     }
+}
+
+/// The experts of a layer as transformers 5 has them in memory: one tensor of all gates and, below each, the way up; another of
+/// all ways down.
+fn stacked(golden: &Golden) -> Vec<(Named, Vec<f32>)> {
+    let tensors: Vec<_> = golden.stored_tensors().collect();
+    let find = |name: &str| tensors.iter().find(|(tensor, _)| tensor.name == name).map(|(_, numbers)| &numbers[..]);
+    let is_expert = |name: &str| name.contains(".experts.");
+    let mut all: Vec<_> = tensors.iter().filter(|(tensor, _)| !is_expert(&tensor.name)).cloned().collect();
+    for layer in 0..3 {
+        let experts = format!("model.layers.{layer}.mlp.experts");
+        let of = |expert: usize, role: &str| find(&format!("{experts}.{expert}.{role}_proj.weight"));
+        let count = (0..).take_while(|&expert| of(expert, "down").is_some()).count();
+        let stack = |roles: &[&str]| {
+            let each = (0..count).flat_map(|expert| roles.iter().filter_map(move |role| of(expert, role)));
+            each.collect::<Vec<_>>().concat()
+        };
+        if count > 0 {
+            let tensor = |name: &str, rows, columns| Named {
+                name: format!("{experts}.{name}"),
+                shape: vec![count, rows, columns],
+            };
+            all.push((tensor("gate_up_proj", 48, 48), stack(&["gate", "up"])));
+            all.push((tensor("down_proj", 48, 24), stack(&["down"])));
+        }
+    }
+    all
+}
+
+#[test]
+fn experts_in_one_stack_compute_the_same() {
+    for name in ["qwen3_moe", "qwen3_moe_step"] {
+        let golden = Golden::named(name);
+        let tensors = stacked(&golden);
+        assert!(tensors.iter().any(|(tensor, _)| tensor.shape.len() == 3));
+        let decoder = golden::decoder(&golden::stored(&golden.config, tensors));
+        let tokens = &golden.answers[0].prompt;
+        assert_eq!(last_logits(&decoder, tokens), last_logits(&golden.decoder(), tokens));
+    }
+}
+
+#[test]
+fn a_model_has_as_many_parameters_as_its_file() {
+    for (name, golden) in Golden::all() {
+        let stored: usize = golden.tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
+        assert_eq!(golden.decoder().parameters(), stored as u64, "{name}");
+    }
+}
+
+#[test]
+fn mixtures_that_cannot_be_computed_are_refused_by_name() {
+    let golden = Golden::named("qwen3_moe");
+    let refused = [
+        (json!({ "num_experts_per_tok": 7 }), "7 experts for each token (num_experts_per_tok)"),
+        (json!({ "num_experts": 7 }), "[6, 48], where config.json asks for [7, 48]"),
+        (json!({ "mlp_only_layers": [1.5] }), "mlp_only_layers"),
+        (json!({ "mlp_only_layers": [0, 1] }), "no gate_proj weight in layer 0"),
+        (json!({ "decoder_sparse_step": 0 }), "decoder_sparse_step"),
+        (json!({ "norm_topk_prob": 1 }), "norm_topk_prob"),
+        (json!({ "moe_intermediate_size": null }), "moe_intermediate_size"),
+    ];
+    for (change, message) in refused {
+        let told = loading(&golden, |config| {
+            config.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        });
+        assert!(told.contains(message), "{told}");
+    }
+}
+
+#[test]
+fn the_number_of_experts_has_two_spellings() {
+    let golden = Golden::named("qwen3_moe");
+    let mut config = golden.config.clone();
+    let settings = config.as_object_mut().unwrap();
+    let count = settings.remove("num_local_experts").unwrap();
+    settings.insert("num_experts".to_owned(), count);
+    assert_eq!(DecoderConfig::parse(&config), DecoderConfig::parse(&golden.config));
 }
 
 #[test]
