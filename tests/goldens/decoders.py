@@ -15,8 +15,8 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 from transformers import (
-    Gemma2Config, LlamaConfig, MistralConfig, MixtralConfig, Phi3Config, Qwen2Config, Qwen3Config, Qwen3MoeConfig,
-    AutoModelForCausalLM,
+    AutoModelForCausalLM, Gemma2Config, LlamaConfig, MambaConfig, MistralConfig, MixtralConfig, Phi3Config, Qwen2Config,
+    Qwen3Config, Qwen3MoeConfig,
 )
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "crates/lm/goldens"
@@ -44,6 +44,8 @@ MODELS = {
     "mistral": MistralConfig(**SIZES, sliding_window=6),
     "gemma2": Gemma2Config(**SIZES, head_dim=16, query_pre_attn_scalar=20, sliding_window=5,
                            attn_logit_softcapping=2.0, final_logit_softcapping=3.0),
+    "mamba": MambaConfig(vocab_size=96, hidden_size=48, num_hidden_layers=3, state_size=8, bos_token_id=0, eos_token_id=1,
+                         use_bias=True),
     "mixtral": MixtralConfig(**SIZES, num_local_experts=4, num_experts_per_tok=2),
     "phi3": Phi3Config(**{**SIZES, "hidden_size": 64}, partial_rotary_factor=0.5),
 }

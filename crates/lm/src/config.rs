@@ -7,6 +7,7 @@ mod error;
 mod feed_forward;
 mod rope;
 mod settings;
+mod state_space;
 
 use serde_json::Value;
 
@@ -15,6 +16,7 @@ pub use error::ConfigError;
 pub use feed_forward::{FeedForwardConfig, MixtureConfig};
 pub use rope::{Rope, Scaling};
 use settings::Settings;
+pub use state_space::StateSpaceConfig;
 
 /// Far above any model's, and few enough for a list of all of them.
 const MOST_LAYERS: usize = 1 << 16;
@@ -30,10 +32,10 @@ pub struct DecoderConfig {
     pub hidden: usize,
     /// Blocks.
     pub layers: usize,
-    /// How the tokens of a sequence attend to each other.
-    pub attention: AttentionConfig,
-    /// For each layer, what it does with every token on its own.
-    pub feed_forward: Vec<FeedForwardConfig>,
+    /// What carries something from one token of a sequence to another.
+    pub mixer: MixerConfig,
+    /// For each layer, what it does then with every token on its own, if anything.
+    pub feed_forward: Vec<Option<FeedForwardConfig>>,
     /// What is added to a mean square before its root.
     pub epsilon: f64,
     /// Logits stay within ± this: c · tanh(logit / c).
@@ -44,14 +46,25 @@ pub struct DecoderConfig {
     pub gains_are_one_plus: bool,
     /// Whether both halves of a block have a norm behind them, too.
     pub is_normed_after: bool,
+    /// Whether the stream between the layers is F32 even where the weights are not.
+    pub is_stream_wide: bool,
     /// What embeddings are multiplied by.
     pub embedding_scale: f64,
     /// Whether the head is the embedding.
     pub is_tied: bool,
-    /// Positions that the model was made for.
-    pub positions: usize,
+    /// Positions that the model was made for, where there is an end to them.
+    pub positions: Option<usize>,
     /// Tokens at which the model ends.
     pub end_ids: Vec<u32>,
+}
+
+/// What carries something from one token of a sequence to another.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MixerConfig {
+    /// Every token looks at those before it.
+    Attention(AttentionConfig),
+    /// A state goes from token to token.
+    StateSpace(StateSpaceConfig),
 }
 
 /// The families whose computation is known here.
@@ -59,6 +72,8 @@ pub struct DecoderConfig {
 pub enum Family {
     /// Llama 2 and 3.
     Llama,
+    /// Mamba: a state space in place of attention, and no MLP.
+    Mamba,
     /// Qwen2 and Qwen2.5: biases on queries, keys and values.
     Qwen2,
     /// Qwen3: norms on queries and keys.
@@ -76,9 +91,10 @@ pub enum Family {
 }
 
 impl Family {
-    const ALL: [(&str, Self); 8] = [
+    const ALL: [(&str, Self); 9] = [
         ("gemma2", Self::Gemma2),
         ("llama", Self::Llama),
+        ("mamba", Self::Mamba),
         ("mistral", Self::Mistral),
         ("mixtral", Self::Mixtral),
         ("phi3", Self::Phi3),
@@ -116,22 +132,34 @@ impl DecoderConfig {
         if layers > MOST_LAYERS {
             return Err(ConfigError::unsupported("num_hidden_layers", layers.to_string(), "up to 65536"));
         }
-        let positions = settings.size("max_position_embeddings")?;
-        let epsilon = if matches!(family, Family::Phi3 | Family::Mixtral) { 1e-5 } else { 1e-6 };
+        let is_mamba = family == Family::Mamba;
+        let positions = if is_mamba { None } else { Some(settings.size("max_position_embeddings")?) };
+        let mixer = match positions {
+            Some(positions) => {
+                MixerConfig::Attention(AttentionConfig::parse(&settings, family, hidden, layers, positions)?)
+            }
+            None => MixerConfig::StateSpace(StateSpaceConfig::parse(&settings, hidden)?),
+        };
+        let epsilon = match family {
+            Family::Mamba => settings.number_or("layer_norm_epsilon", 1e-5)?,
+            Family::Phi3 | Family::Mixtral => settings.number_or("rms_norm_eps", 1e-5)?,
+            _ => settings.number_or("rms_norm_eps", 1e-6)?,
+        };
         Ok(Self {
             family,
             vocabulary: settings.size("vocab_size")?,
             hidden,
             layers,
-            attention: AttentionConfig::parse(&settings, family, hidden, layers, positions)?,
+            mixer,
             feed_forward: FeedForwardConfig::parse(&settings, family, layers)?,
-            epsilon: settings.number_or("rms_norm_eps", epsilon)?,
+            epsilon,
             logit_cap: if is_gemma { settings.optional_number_or("final_logit_softcapping", 30.0)? } else { None },
             activation: activation(&settings, is_gemma)?,
             gains_are_one_plus: is_gemma,
             is_normed_after: is_gemma,
+            is_stream_wide: is_mamba && settings.flag_or("residual_in_fp32", true)?,
             embedding_scale: if is_gemma { (hidden as f64).sqrt() } else { 1.0 },
-            is_tied: settings.flag_or("tie_word_embeddings", is_gemma)?,
+            is_tied: settings.flag_or("tie_word_embeddings", is_gemma || is_mamba)?,
             positions,
             end_ids: settings.token_ids("eos_token_id")?,
         })

@@ -14,7 +14,7 @@ use stethoscope_core::generation::FinishReason;
 use stethoscope_core::random::Stream;
 use stethoscope_core::sampling::Sampling;
 
-use crate::cache::KeyValueCache;
+use crate::cache::Cache;
 use crate::decoder::{Batch, Decoder};
 use crate::draw::{Drawn, check, draw};
 use crate::error::LmError;
@@ -78,7 +78,7 @@ pub enum Event {
 /// Answers in the making.
 pub struct Generation<'a> {
     decoder: &'a Decoder,
-    cache: KeyValueCache,
+    cache: Cache,
     sampling: Sampling,
     text: Option<&'a dyn Detokenizer>,
     waiting: VecDeque<(usize, Prompt)>,
@@ -90,7 +90,7 @@ impl<'a> Generation<'a> {
     /// In as many slots as the cache has. Without a detokenizer there are no texts, and stop texts and waits are refused.
     pub fn new(
         decoder: &'a Decoder,
-        cache: KeyValueCache,
+        cache: Cache,
         sampling: Sampling,
         text: Option<&'a dyn Detokenizer>,
     ) -> Result<Self, LmError> {

@@ -34,11 +34,12 @@ pub struct Answer {
     pub greedy: Vec<u32>,
 }
 
-pub const NAMES: [&str; 12] = [
+pub const NAMES: [&str; 13] = [
     "gemma2",
     "llama3",
     "llama_linear",
     "llama_yarn",
+    "mamba",
     "mistral",
     "mixtral",
     "phi3",

@@ -1,6 +1,6 @@
 //! How likely a model holds a given text to be: what exams measure where answers would be too few.
 
-use crate::cache::KeyValueCache;
+use crate::cache::Cache;
 use crate::decoder::{Batch, Decoder};
 use crate::draw::log_probability;
 use crate::error::LmError;
@@ -31,7 +31,7 @@ struct Walk<'t> {
 impl Decoder {
     /// For each text, the natural logarithm of the probability of each of its scored tokens, given those before it; none where
     /// the model's logits are not numbers. As many texts are computed together as the cache has sequences.
-    pub fn log_likelihoods(&self, texts: &[Scored], cache: &KeyValueCache) -> Result<Vec<Vec<Option<f32>>>, LmError> {
+    pub fn log_likelihoods(&self, texts: &[Scored], cache: &Cache) -> Result<Vec<Vec<Option<f32>>>, LmError> {
         let vocabulary = self.config().vocabulary;
         for Scored { tokens, first } in texts {
             if *first == 0 || tokens.is_empty() {
@@ -54,7 +54,7 @@ impl Decoder {
     }
 
     /// Computes some more tokens; tells whether there were any.
-    fn step(&self, walks: &mut [Walk<'_>], cache: &KeyValueCache) -> Result<bool, LmError> {
+    fn step(&self, walks: &mut [Walk<'_>], cache: &Cache) -> Result<bool, LmError> {
         let mut room = TOKENS.min((LOGITS / self.config().vocabulary).max(1));
         let mut batch = Batch { tokens: Vec::new(), places: [].into(), wanted: Vec::new() };
         let (mut places, mut asked) = (Vec::new(), Vec::new());

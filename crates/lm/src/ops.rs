@@ -1,16 +1,31 @@
 //! The operations of a block that candle has not, or not with a gradient, or not the same for a token in any batch.
 
 pub mod attention;
+pub mod convolution;
 pub mod norm;
 pub mod rope;
+pub mod run;
+pub mod scan;
 
 use candle_core::{CpuStorage, D, Layout, Result, Tensor, WithDType};
+
+use crate::config::Activation;
 
 /// The numbers of a tensor that lies in one piece.
 pub(crate) fn contiguous<'s, T: WithDType>(storage: &'s CpuStorage, layout: &Layout) -> Result<&'s [T]> {
     match layout.contiguous_offsets() {
         Some((start, end)) => Ok(&storage.as_slice::<T>()?[start..end]),
         None => candle_core::bail!("a tensor of shape {:?} does not lie in one piece", layout.shape()),
+    }
+}
+
+impl Activation {
+    /// Of every number of x, which gets a gradient.
+    pub(crate) fn forward(self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Silu => x.silu(),
+            Self::GeluTanh => x.gelu(),
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl AttentionConfig {
 fn windows(settings: &Settings<'_>, family: Family, layers: usize) -> Result<Vec<Option<usize>>, ConfigError> {
     let is_switched = matches!(family, Family::Qwen2 | Family::Qwen3 | Family::Qwen3Moe);
     let window = match family {
-        Family::Llama => None,
+        Family::Llama | Family::Mamba => None,
         _ if is_switched && !settings.flag_or("use_sliding_window", false)? => None,
         Family::Mistral | Family::Gemma2 | Family::Qwen3Moe => settings.optional_size_or("sliding_window", 4096)?,
         Family::Qwen2 | Family::Qwen3 | Family::Phi3 | Family::Mixtral => settings.optional_size("sliding_window")?,

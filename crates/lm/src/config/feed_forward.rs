@@ -30,8 +30,13 @@ pub struct MixtureConfig {
 
 impl FeedForwardConfig {
     /// That of each layer.
-    pub(super) fn parse(settings: &Settings<'_>, family: Family, layers: usize) -> Result<Vec<Self>, ConfigError> {
+    pub(super) fn parse(
+        settings: &Settings<'_>,
+        family: Family,
+        layers: usize,
+    ) -> Result<Vec<Option<Self>>, ConfigError> {
         match family {
+            Family::Mamba => Ok(vec![None; layers]),
             Family::Mixtral => {
                 let mixture = MixtureConfig {
                     experts: settings.size_or("num_local_experts", 8)?,
@@ -39,7 +44,7 @@ impl FeedForwardConfig {
                     intermediate: settings.size("intermediate_size")?,
                     is_renormalised: true,
                 };
-                Ok(vec![Self::Mixture(mixture.checked()?); layers])
+                Ok(vec![Some(Self::Mixture(mixture.checked()?)); layers])
             }
             Family::Qwen3Moe => {
                 // The second is the spelling of transformers 5.
@@ -58,12 +63,12 @@ impl FeedForwardConfig {
                 let dense_layers = settings.numbers_of_layers("mlp_only_layers")?;
                 let is_dense = |layer: usize| dense_layers.contains(&layer) || !(layer + 1).is_multiple_of(step);
                 let one = |layer| match is_dense(layer) {
-                    true => Ok(Self::Dense { intermediate: settings.size("intermediate_size")? }),
-                    false => Ok(mixture),
+                    true => Ok(Some(Self::Dense { intermediate: settings.size("intermediate_size")? })),
+                    false => Ok(Some(mixture)),
                 };
                 (0..layers).map(one).collect()
             }
-            _ => Ok(vec![Self::Dense { intermediate: settings.size("intermediate_size")? }; layers]),
+            _ => Ok(vec![Some(Self::Dense { intermediate: settings.size("intermediate_size")? }); layers]),
         }
     }
 }

@@ -58,11 +58,7 @@ impl Mlp {
     }
 
     fn forward(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
-        let gate = self.gate.forward(x)?;
-        let gate = match activation {
-            Activation::Silu => gate.silu()?,
-            Activation::GeluTanh => gate.gelu()?,
-        };
+        let gate = activation.forward(&self.gate.forward(x)?)?;
         self.down.forward(&(gate * self.up.forward(x)?)?)
     }
 }

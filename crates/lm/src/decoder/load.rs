@@ -6,12 +6,19 @@ use stethoscope_core::anatomy::Part;
 use stethoscope_core::model::Model;
 use stethoscope_core::work::Cancelled;
 
+use super::Decoder;
 use super::attention::SelfAttention;
+use super::block::{Block, Mixer, SecondHalf};
 use super::feed_forward::{FeedForward, Mixture, Mlp};
-use super::{Block, Decoder};
-use crate::config::{AttentionConfig, ConfigError, DecoderConfig, Family, FeedForwardConfig, MixtureConfig};
+use super::state_space::StateSpace;
+use crate::config::{
+    AttentionConfig, ConfigError, DecoderConfig, Family, FeedForwardConfig, MixerConfig, MixtureConfig,
+    StateSpaceConfig,
+};
 use crate::error::LmError;
 use crate::linear::Linear;
+use crate::ops::attention::Attention;
+use crate::ops::convolution::Convolution;
 use crate::ops::norm::RmsNorm;
 use crate::weights::{Parameter, SharedTensors, Weights};
 
@@ -74,20 +81,35 @@ impl Reading<'_, '_> {
     async fn block(&self, layer: usize) -> Result<Block, LmError> {
         let DecoderConfig { hidden, is_normed_after: after, .. } = *self.config;
         let at = At::layer(layer as u32);
-        let mlp_norm = if after { "pre_feedforward_norm" } else { "post_norm" };
-        Ok(Block {
-            input_norm: self.norm(at, "input_norm", hidden).await?,
-            attention: self.attention(at).await?,
-            attention_norm: self.norm_if(after, at, "post_norm", hidden).await?,
-            mlp_norm: self.norm(at, mlp_norm, hidden).await?,
-            mlp: self.feed_forward(at, self.config.feed_forward[layer]).await?,
-            output_norm: self.norm_if(after, at, "post_feedforward_norm", hidden).await?,
-        })
+        let input_norm = self.norm(at, "input_norm", hidden).await?;
+        let mixer = match &self.config.mixer {
+            MixerConfig::Attention(attention) => {
+                Mixer::Attention(self.attention(at, attention, attention.windows[layer]).await?)
+            }
+            MixerConfig::StateSpace(space) => Mixer::StateSpace(self.state_space(at, space).await?),
+        };
+        let second = match self.config.feed_forward[layer] {
+            Some(feed_forward) => {
+                let norm = if after { "pre_feedforward_norm" } else { "post_norm" };
+                Some(SecondHalf {
+                    norm: self.norm(at, norm, hidden).await?,
+                    feed_forward: self.feed_forward(at, feed_forward).await?,
+                    output_norm: self.norm_if(after, at, "post_feedforward_norm", hidden).await?,
+                })
+            }
+            None => None,
+        };
+        Ok(Block { input_norm, mixer, mixed_norm: self.norm_if(after, at, "post_norm", hidden).await?, second })
     }
 
-    async fn attention(&self, at: At) -> Result<SelfAttention, LmError> {
+    async fn attention(
+        &self,
+        at: At,
+        config: &AttentionConfig,
+        window: Option<usize>,
+    ) -> Result<SelfAttention, LmError> {
         let hidden = self.config.hidden;
-        let AttentionConfig { heads, key_value_heads, head_features, has_head_norms, .. } = self.config.attention;
+        let AttentionConfig { heads, key_value_heads, head_features, has_head_norms, .. } = *config;
         let (wide, narrow) = (heads * head_features, key_value_heads * head_features);
         Ok(SelfAttention {
             queries: self.linear(at, "q_proj", wide, hidden).await?,
@@ -96,6 +118,31 @@ impl Reading<'_, '_> {
             query_norm: self.norm_if(has_head_norms, at, "q_norm", head_features).await?,
             key_norm: self.norm_if(has_head_norms, at, "k_norm", head_features).await?,
             output: self.linear(at, "o_proj", hidden, wide).await?,
+            head_features,
+            attention: Attention { scale: config.scale as f32, window, cap: config.cap.map(|cap| cap as f32) },
+        })
+    }
+
+    async fn state_space(&self, at: At, config: &StateSpaceConfig) -> Result<StateSpace, LmError> {
+        let hidden = self.config.hidden;
+        let StateSpaceConfig { channels, states, taps, step_rank, has_convolution_bias, activation, .. } = *config;
+        let kernel = self.weights.read(&parameter(at, "conv1d", Part::Weight), &[channels, 1, taps]).await?;
+        let bias = match has_convolution_bias {
+            true => Some(self.weights.read(&parameter(at, "conv1d", Part::Bias), &[channels]).await?),
+            false => None,
+        };
+        Ok(StateSpace {
+            channels: self.linear(at, "in_proj_x", channels, hidden).await?,
+            gate: self.linear(at, "in_proj_z", channels, hidden).await?,
+            convolution: Convolution { kernel: kernel.squeeze(1)?.t()?.contiguous()?, bias },
+            activation,
+            step_features: self.linear(at, "x_proj_dt", step_rank, channels).await?,
+            steps: self.linear(at, "dt_proj", channels, step_rank).await?,
+            written: self.linear(at, "x_proj_b", states, channels).await?,
+            read: self.linear(at, "x_proj_c", states, channels).await?,
+            log_decay: self.weights.read(&parameter(at, "a_log", Part::Weight), &[channels, states]).await?,
+            skip: self.weights.read(&parameter(at, "d", Part::Weight), &[channels]).await?,
+            output: self.linear(at, "out_proj", hidden, channels).await?,
         })
     }
 
@@ -138,16 +185,30 @@ impl Reading<'_, '_> {
         if is_there { self.norm(at, role, features).await.map(Some) } else { Ok(None) }
     }
 
-    /// A bias is used where there is one; Qwen2's queries, keys and values must have one.
+    /// A bias is used where there is one.
     async fn linear(&self, at: At, role: &'static str, out: usize, columns: usize) -> Result<Linear, LmError> {
         let weight = self.weights.read(&parameter(at, role, Part::Weight), &[out, columns]).await?;
         let bias = parameter(at, role, Part::Bias);
-        let must_have = self.config.family == Family::Qwen2 && ["q_proj", "k_proj", "v_proj"].contains(&role);
+        let must_have = self.must_have_bias(role);
         let bias = match must_have || self.weights.has(&bias) {
             true => Some(self.weights.read(&bias, &[out]).await?),
             false => None,
         };
         Ok(Linear { weight, bias })
+    }
+}
+
+impl Reading<'_, '_> {
+    /// Without which the model would be another one.
+    fn must_have_bias(&self, role: &str) -> bool {
+        match &self.config.mixer {
+            MixerConfig::Attention(_) => {
+                self.config.family == Family::Qwen2 && ["q_proj", "k_proj", "v_proj"].contains(&role)
+            }
+            MixerConfig::StateSpace(space) => {
+                role == "dt_proj" || space.has_biases && ["in_proj_x", "in_proj_z", "out_proj"].contains(&role)
+            }
+        }
     }
 }
 
