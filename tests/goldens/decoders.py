@@ -48,6 +48,11 @@ MODELS = {
                          use_bias=True),
     "mixtral": MixtralConfig(**SIZES, num_local_experts=4, num_experts_per_tok=2),
     "phi3": Phi3Config(**{**SIZES, "hidden_size": 64}, partial_rotary_factor=0.5),
+    # Of the prompts one is long from the start; the answers to the others become long on their way.
+    "phi3_longrope": Phi3Config(
+        **{**SIZES, "hidden_size": 64}, partial_rotary_factor=0.5, original_max_position_embeddings=8,
+        rope_parameters=dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.3, 1.6],
+                             long_factor=[1.2, 2.5, 5.0, 12.0])),
 }
 
 

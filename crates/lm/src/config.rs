@@ -14,7 +14,7 @@ use serde_json::Value;
 pub use attention::AttentionConfig;
 pub use error::ConfigError;
 pub use feed_forward::{FeedForwardConfig, MixtureConfig};
-pub use rope::{Rope, Scaling};
+pub use rope::{Beyond, Rope, Scaling};
 use settings::Settings;
 pub use state_space::StateSpaceConfig;
 
@@ -118,6 +118,14 @@ pub enum Activation {
 }
 
 impl DecoderConfig {
+    /// Whether a sequence of so many tokens is computed otherwise than a shorter one; see [`Beyond`].
+    pub fn is_long(&self, length: usize) -> bool {
+        match &self.mixer {
+            MixerConfig::Attention(attention) => attention.rope.is_long(length),
+            MixerConfig::StateSpace(_) => false,
+        }
+    }
+
     /// Reads a `config.json`.
     pub fn parse(json: &Value) -> Result<Self, ConfigError> {
         let settings = Settings::new(json)?;

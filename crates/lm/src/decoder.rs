@@ -39,6 +39,8 @@ pub struct Batch {
     /// Where each stands; tokens of a sequence in the order of their positions. A state space needs those of a sequence to stand
     /// together, and to follow what the cache knows of it or to begin anew.
     pub places: Arc<[Place]>,
+    /// For each token, how long its sequence is known to be: all of a prompt, even if only its first tokens are computed.
+    pub lengths: Vec<usize>,
     /// Which of the tokens logits are wanted of, by their number in `tokens`.
     pub wanted: Vec<u32>,
 }
@@ -112,8 +114,8 @@ impl Decoder {
 
     fn turns(&self, batch: &Batch) -> Option<Turns> {
         let MixerConfig::Attention(attention) = &self.config.mixer else { return None };
-        let positions: Vec<usize> = batch.places.iter().map(|place| place.position).collect();
-        Some(Turns::new(&attention.rope, &positions))
+        let positions = batch.places.iter().map(|place| place.position);
+        Some(Turns::new(&attention.rope, positions.zip(batch.lengths.iter().copied())))
     }
 
     /// A number as the embedding's dtype has it.

@@ -34,7 +34,7 @@ pub struct Answer {
     pub greedy: Vec<u32>,
 }
 
-pub const NAMES: [&str; 13] = [
+pub const NAMES: [&str; 14] = [
     "gemma2",
     "llama3",
     "llama_linear",
@@ -43,6 +43,7 @@ pub const NAMES: [&str; 13] = [
     "mistral",
     "mixtral",
     "phi3",
+    "phi3_longrope",
     "qwen2",
     "qwen2_window",
     "qwen3",

@@ -79,6 +79,13 @@ impl<'a> Settings<'a> {
         texts.map(Some).ok_or_else(|| wrong(key, value, "a list of texts"))
     }
 
+    pub fn numbers(&self, key: &str) -> Result<Option<Vec<f64>>, ConfigError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let finite = |item: &Value| item.as_f64().filter(|number| number.is_finite());
+        let numbers = value.as_array().and_then(|items| items.iter().map(finite).collect());
+        numbers.map(Some).ok_or_else(|| wrong(key, value, "a list of numbers"))
+    }
+
     /// A list of layers, by number; none where there is no list.
     pub fn numbers_of_layers(&self, key: &str) -> Result<Vec<usize>, ConfigError> {
         let Some(value) = self.get(key) else { return Ok(Vec::new()) };

@@ -6,7 +6,8 @@ use crate::weights::SharedTensors;
 
 fn batch(tokens: &[u32]) -> Batch {
     let places = (0..tokens.len()).map(|position| Place { sequence: 0, position }).collect();
-    Batch { tokens: tokens.to_vec(), places, wanted: vec![tokens.len() as u32 - 1] }
+    let count = tokens.len();
+    Batch { tokens: tokens.to_vec(), places, lengths: vec![count; count], wanted: vec![count as u32 - 1] }
 }
 
 fn last_logits(decoder: &Decoder, tokens: &[u32]) -> Vec<f32> {
@@ -76,7 +77,7 @@ fn what_cannot_be_computed_is_refused_by_name() {
     let golden = Golden::named("qwen2");
     let refused = [
         (json!({ "model_type": "mamba9" }), "mamba9"),
-        (json!({ "rope_parameters": { "rope_type": "longrope", "rope_theta": 10.0 } }), "longrope"),
+        (json!({ "rope_parameters": { "rope_type": "dynamic", "rope_theta": 10.0 } }), "dynamic"),
         (json!({ "rope_parameters": { "rope_type": "default" } }), "rope_theta"),
         (json!({ "hidden_act": "relu" }), "relu"),
         (json!({ "num_key_value_heads": 3 }), "num_key_value_heads"),
@@ -162,6 +163,26 @@ fn mixtures_that_cannot_be_computed_are_refused_by_name() {
 }
 
 #[test]
+fn long_ropes_that_cannot_be_computed_are_refused_by_name() {
+    let golden = Golden::named("phi3_longrope");
+    let refused = [
+        ("short_factor", json!([1.0, 2.0]), "short_factor is \"2 numbers\""),
+        ("long_factor", json!([1.0, 2.0, 0.0, 4.0]), "long_factor"),
+        ("long_factor", json!(null), "long_factor"),
+        ("long_factor", json!(["a"]), "a list of numbers"),
+    ];
+    for (key, value, message) in refused {
+        let told = loading(&golden, |config| config["rope_parameters"][key] = value);
+        assert!(told.contains(message), "{told}");
+    }
+    let told = loading(&golden, |config| {
+        config["original_max_position_embeddings"] = Value::Null;
+        config["rope_parameters"]["original_max_position_embeddings"] = Value::Null;
+    });
+    assert!(told.contains("original_max_position_embeddings"), "{told}");
+}
+
+#[test]
 fn state_spaces_that_cannot_be_computed_are_refused_by_name() {
     let golden = Golden::named("mamba");
     let refused = [
@@ -197,7 +218,8 @@ fn tokens_that_a_state_does_not_expect_are_refused() {
     let cache = decoder.cache(1, 32).unwrap();
     let forward = |positions: std::ops::Range<usize>| {
         let places: Vec<_> = positions.map(|position| Place { sequence: 0, position }).collect();
-        let batch = Batch { tokens: vec![5; places.len()], places: places.into(), wanted: vec![0] };
+        let count = places.len();
+        let batch = Batch { tokens: vec![5; count], places: places.into(), lengths: vec![4; count], wanted: vec![0] };
         decoder.forward(&batch, &cache).map(|logits| logits.to_vec2::<f32>().unwrap())
     };
     let first = forward(0..3).unwrap();

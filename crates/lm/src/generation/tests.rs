@@ -43,7 +43,7 @@ fn greedy_answers_are_those_of_transformers_alone_and_in_a_batch() {
 
 #[test]
 fn an_answer_is_the_same_bit_for_bit_in_any_batch() {
-    for name in ["mamba", "qwen3", "qwen3_moe"] {
+    for name in ["mamba", "phi3_longrope", "qwen3", "qwen3_moe"] {
         answers_are_the_same_in_any_batch(&Golden::named(name).decoder());
     }
 }
