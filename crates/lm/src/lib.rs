@@ -15,6 +15,8 @@ pub mod error;
 pub mod generation;
 #[cfg(test)]
 mod golden;
+#[cfg(test)]
+mod identities;
 pub mod likelihood;
 pub mod linear;
 pub mod listening;
