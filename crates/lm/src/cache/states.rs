@@ -25,8 +25,9 @@ impl States {
 
     /// Bytes of one sequence.
     pub fn bytes(config: &StateSpaceConfig, device: &Device) -> u64 {
-        let per_input = if device.is_cpu() { 4 } else { 2 };
-        (config.channels * (config.states * 4 + (config.taps - 1) * per_input)) as u64
+        let per_input: u64 = if device.is_cpu() { 4 } else { 2 };
+        let StateSpaceConfig { channels, states, taps, .. } = *config;
+        channels as u64 * (states as u64 * 4 + (taps as u64 - 1) * per_input)
     }
 
     /// The convolution's inputs \[runs, taps − 1, channels\] and the states \[runs, channels, states\] before some runs. A sequence

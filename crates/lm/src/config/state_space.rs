@@ -32,8 +32,13 @@ impl StateSpaceConfig {
             Some("auto") => hidden.div_ceil(16),
             _ => settings.size_or("time_step_rank", hidden.div_ceil(16))?,
         };
+        let expand = settings.size_or("expand", 2)?;
+        let channels = expand.checked_mul(hidden).filter(|&channels| channels < 1 << 24);
+        let channels = channels.ok_or_else(|| {
+            ConfigError::unsupported("expand", expand.to_string(), "factors that make fewer than 2^24 channels")
+        })?;
         Ok(Self {
-            channels: settings.size_or("expand", 2)? * hidden,
+            channels,
             states: settings.size_or("state_size", 16)?,
             taps,
             step_rank,
