@@ -71,22 +71,28 @@ impl Cache {
     /// Whether a state can be changed by these runs: each must follow what its sequence's state holds, or begin it anew. Until
     /// they [end](Self::end), that of their sequences is not known.
     pub(crate) fn begin(&self, runs: &[Run]) -> Result<()> {
-        for Run { sequence, position, .. } in runs {
+        for (number, Run { sequence, position, .. }) in runs.iter().enumerate() {
             let Some(seen) = self.seen.get(*sequence) else {
                 candle_core::bail!("sequence {sequence} is outside of {} sequences", self.seen.len())
             };
-            match seen.swap(UNKNOWN, Ordering::Relaxed) {
+            if runs[..number].iter().any(|run| run.sequence == *sequence) {
+                candle_core::bail!("the tokens of sequence {sequence} do not follow each other in the batch")
+            }
+            match seen.load(Ordering::Relaxed) {
                 _ if *position == 0 => {}
                 seen if seen == *position => {}
                 UNKNOWN => candle_core::bail!(
-                    "position {position} of sequence {sequence} follows a step that failed or is not done, so its state \
-                     is not known; begin it anew"
+                    "position {position} of sequence {sequence} follows a step that failed, so its state is not known; \
+                     begin it anew"
                 ),
                 seen => candle_core::bail!(
                     "position {position} of sequence {sequence} does not follow the {seen} tokens that are in its state; \
                      begin it anew"
                 ),
             }
+        }
+        for run in runs {
+            self.seen[run.sequence].store(UNKNOWN, Ordering::Relaxed);
         }
         Ok(())
     }

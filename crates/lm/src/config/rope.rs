@@ -83,8 +83,8 @@ impl Rope {
         let divided = |divisors: &[f64]| -> Vec<f32> {
             plain.clone().zip(divisors).map(|(frequency, divisor)| (frequency / divisor) as f32).collect()
         };
-        let (mut factor, mut beyond) = (1.0, None);
-        let frequencies = match scaling {
+        let mut rope = Self { frequencies: Vec::new(), factor: 1.0, beyond: None };
+        rope.frequencies = match scaling {
             Scaling::None => plain.map(|frequency| frequency as f32).collect(),
             Scaling::Linear { factor } => plain.map(|frequency| (frequency / factor) as f32).collect(),
             Scaling::Llama3 { factor, low, high, original } => {
@@ -95,13 +95,8 @@ impl Rope {
                 };
                 plain.map(slowed).collect()
             }
-            Scaling::Long { short, long, original, attention } => {
-                factor = attention as f32;
-                beyond = Some(Beyond { length: original, frequencies: divided(&long) });
-                divided(&short)
-            }
-            Scaling::Yarn { factor: scale, fast, slow, original, is_truncated, attention } => {
-                factor = attention as f32;
+            Scaling::Yarn { factor, fast, slow, original, is_truncated, attention } => {
+                rope.factor = attention as f32;
                 // The pair that makes so many turns over the original positions.
                 let pair = |turns: f64| turned as f64 * (original / (turns * 2.0 * PI)).ln() / (2.0 * theta.ln());
                 let (from, to) = (pair(fast), pair(slow));
@@ -111,12 +106,17 @@ impl Rope {
                 let width = if from == to { 0.001 } else { to - from };
                 let slowed = |(pair, frequency): (usize, f64)| {
                     let divided = ((pair as f64 - from) / width).clamp(0.0, 1.0);
-                    (frequency / scale * divided + frequency * (1.0 - divided)) as f32
+                    (frequency / factor * divided + frequency * (1.0 - divided)) as f32
                 };
                 plain.enumerate().map(slowed).collect()
             }
+            Scaling::Long { short, long, original, attention } => {
+                rope.factor = attention as f32;
+                rope.beyond = Some(Beyond { length: original, frequencies: divided(&long) });
+                divided(&short)
+            }
         };
-        Self { frequencies, factor, beyond }
+        rope
     }
 
     /// Whether a sequence of so many tokens turns by the frequencies [beyond](Self::beyond).
@@ -127,7 +127,7 @@ impl Rope {
     /// The frequencies for a sequence of so many tokens.
     pub fn frequencies_for(&self, length: usize) -> &[f32] {
         match &self.beyond {
-            Some(beyond) if length > beyond.length => &beyond.frequencies,
+            Some(beyond) if self.is_long(length) => &beyond.frequencies,
             _ => &self.frequencies,
         }
     }

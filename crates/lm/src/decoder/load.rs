@@ -189,16 +189,13 @@ impl Reading<'_, '_> {
     async fn linear(&self, at: At, role: &'static str, out: usize, columns: usize) -> Result<Linear, LmError> {
         let weight = self.weights.read(&parameter(at, role, Part::Weight), &[out, columns]).await?;
         let bias = parameter(at, role, Part::Bias);
-        let must_have = self.must_have_bias(role);
-        let bias = match must_have || self.weights.has(&bias) {
+        let bias = match self.must_have_bias(role) || self.weights.has(&bias) {
             true => Some(self.weights.read(&bias, &[out]).await?),
             false => None,
         };
         Ok(Linear { weight, bias })
     }
-}
 
-impl Reading<'_, '_> {
     /// Without which the model would be another one.
     fn must_have_bias(&self, role: &str) -> bool {
         match &self.config.mixer {
