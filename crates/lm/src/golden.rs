@@ -85,11 +85,21 @@ pub fn decoder(model: &Model) -> Decoder {
 
 /// A model of these tensors.
 pub fn stored(config: &Value, tensors: impl IntoIterator<Item = (Named, Vec<f32>)>) -> Model {
+    stored_as("F32", f32::to_le_bytes, config, tensors)
+}
+
+/// A model of these tensors, whose numbers are stored in some dtype.
+pub fn stored_as<const BYTES: usize>(
+    dtype: &str,
+    encode: impl Fn(f32) -> [u8; BYTES],
+    config: &Value,
+    tensors: impl IntoIterator<Item = (Named, Vec<f32>)>,
+) -> Model {
     let (mut header, mut bytes) = (serde_json::Map::new(), Vec::new());
     for (Named { name, shape }, numbers) in tensors {
         let start = bytes.len();
-        bytes.extend(numbers.into_iter().flat_map(f32::to_le_bytes));
-        header.insert(name, json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, bytes.len()] }));
+        bytes.extend(numbers.into_iter().flat_map(&encode));
+        header.insert(name, json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, bytes.len()] }));
     }
     let header = Value::Object(header).to_string();
     let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &bytes].concat();

@@ -178,6 +178,25 @@ fn experts_in_one_stack_compute_the_same() {
 }
 
 #[test]
+fn numbers_stored_in_bf16_compute_what_they_do_in_f32() {
+    // Not Gemma's, which rounds one number more where weights are BF16.
+    for (name, golden) in Golden::all().filter(|(name, _)| *name != "gemma2") {
+        let narrow = golden::stored_as(
+            "BF16",
+            |number| half::bf16::from_f32(number).to_le_bytes(),
+            &golden.config,
+            golden.stored_tensors(),
+        );
+        let round = |numbers: Vec<f32>| numbers.into_iter().map(|one| half::bf16::from_f32(one).to_f32()).collect();
+        let rounded = golden.stored_tensors().map(|(tensor, numbers)| (tensor, round(numbers)));
+        let wide = golden::stored(&golden.config, rounded);
+        let tokens = &golden.answers[0].prompt;
+        let [narrow, wide] = [narrow, wide].map(|model| last_logits(&golden::decoder(&model), tokens));
+        assert_close(&narrow, &wide, name);
+    }
+}
+
+#[test]
 fn a_model_has_as_many_parameters_as_its_file() {
     for (name, golden) in Golden::all() {
         let stored: usize = golden.tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
