@@ -5,6 +5,7 @@ use egui::{
     Shape, Stroke, TextEdit, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 use stethoscope_core::locating::{Located, LocatedAxis, LocatedModules};
+use stethoscope_core::synthetic::is_demo;
 use stethoscope_show::{numbers, text};
 
 use super::hint;
@@ -21,7 +22,7 @@ const NUMBERS: f32 = 150.0;
 const ROW: f32 = 18.0;
 const TICKS: f32 = 18.0;
 /// How large the scatter is.
-const SCATTER: Vec2 = vec2(300.0, 190.0);
+const SCATTER: Vec2 = vec2(420.0, 230.0);
 /// p below which an effect is there.
 const THERE: f64 = 0.05;
 
@@ -52,6 +53,9 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
         return hint(ui, text);
     };
     progress_ui(state, ui, &found);
+    if state.locating.asked().is_some_and(|asked| is_demo(&asked.a) || is_demo(&asked.b)) {
+        ui.weak("The demonstration's weights were drawn, not trained: what is found here was planted or is chance.");
+    }
     ui.separator();
     found_ui(state, ui, &found);
 }
@@ -283,7 +287,12 @@ fn scatter_ui(ui: &mut Ui, axis: &LocatedAxis) {
     let place = |row: &LocatedModules, effect: f64| pos2(x.place(row.dose), y.place(effect));
     for (row, effect) in &points {
         let p = row.effect.map_or(1.0, |effect| effect.p);
-        painter.add(Shape::circle_filled(place(row, *effect), 4.0, color(ui, p)));
+        let at = place(row, *effect);
+        painter.add(Shape::circle_filled(at, 4.0, color(ui, p)));
+        // Names stand on the side where there is room.
+        let (align, beside) =
+            if at.x > plot.center().x { (Align2::RIGHT_BOTTOM, -4.0) } else { (Align2::LEFT_BOTTOM, 4.0) };
+        painter.text(at + vec2(beside, -1.0), align, &row.name, small.clone(), weak);
     }
     response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Image, true, "Size of the change and effect"));
     if let Some(at) = response.hover_pos() {
