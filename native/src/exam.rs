@@ -3,43 +3,58 @@
 mod engine;
 mod journal;
 pub mod locate;
+mod sitting;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use stethoscope_core::fingerprint::fingerprint;
-use stethoscope_core::folder::SideFiles;
-use stethoscope_core::recipe;
 use stethoscope_core::report::Envelope;
 use stethoscope_core::selection::SelectionError;
 use stethoscope_core::work::{Cancelled, Event};
-use stethoscope_exam::benchmark::{Benchmark, BenchmarkError, Columns, built_in, load};
+use stethoscope_exam::benchmark::{Benchmark, BenchmarkError, Columns, Question, built_in, load};
 use stethoscope_exam::holding;
 use stethoscope_exam::preset::Protocol;
 use stethoscope_exam::record::RecordError;
 use stethoscope_exam::report::ExamReport;
-use stethoscope_exam::sample::{self, Configuration, Entry, Sample, SampleLog, text_fingerprint};
+use stethoscope_exam::sample::{Configuration, SampleLog};
 
-use stethoscope_lm::weights::SharedTensors;
-
-use crate::listening::{compute_info, device};
+use crate::endpoint::EndpointRequest;
 use crate::platform::{JobError, Platform};
-use engine::{Grader, LmEngine};
-use journal::Journal;
+use engine::Voice;
+use sitting::Sitting;
 
 /// What is asked of a model.
 #[derive(Clone, Debug)]
 pub struct ExamRequest {
-    /// The model, as a person names a checkpoint or a recipe.
-    pub model: String,
+    /// The model.
+    pub examinee: Examinee,
+    /// Where every sample is written down as it finishes; none for nowhere.
+    pub samples: Option<PathBuf>,
     /// The questions.
     pub benchmark: Benchmark,
     /// How the exam is held.
     pub protocol: Protocol,
-    /// Where every sample is written down as it finishes; none for nowhere.
-    pub samples: Option<PathBuf>,
+}
+
+/// A model that sits an exam.
+#[derive(Clone, Debug)]
+pub struct Examinee {
+    /// The model, as a person names a checkpoint or a recipe.
+    pub model: String,
+    /// The server that runs it; none if it runs here.
+    pub endpoint: Option<EndpointRequest>,
+}
+
+impl ExamRequest {
+    fn configuration(&self, model: &str, engine: &str) -> Configuration {
+        Configuration::new(model, engine, &self.benchmark, self.protocol.clone())
+    }
+
+    fn samples_wanted(&self) -> u64 {
+        u64::from(self.protocol.samples) * self.benchmark.questions.len() as u64
+    }
 }
 
 /// An exam could not be held.
@@ -116,48 +131,30 @@ pub async fn hold(
     observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
 ) -> Result<ExamReport, JobError> {
     let start = Instant::now();
-    let (device, warning) = device(platform)?;
-    let model = recipe::open(platform, &request.model, SideFiles::All).await?;
-    let compute = compute_info(platform, &device);
-    let engine_name = format!("{} {}", compute.backend, compute.adapter);
-    let mut configuration =
-        Configuration::new(&request.model, &engine_name, &request.benchmark, request.protocol.clone());
-    configuration.tokenizer = text_fingerprint(&model.checkpoint.side_files);
-    configuration.fingerprint = Some(fingerprint(&model.checkpoint).await?);
-    let (mut journal, bytes) = Journal::open(request.samples.as_deref())?;
-    let mut log = match sample::read(&journal.name(), &bytes).map_err(ExamError::from)? {
-        Some(mut log) => {
-            log.check(&journal.name(), &configuration).map_err(ExamError::from)?;
-            journal.go_on(log.whole_bytes)?;
-            // As many samples are wanted as are asked for now.
-            log.configuration = configuration;
-            log
-        }
-        None => {
-            journal.begin(&configuration)?;
-            SampleLog::begin(configuration)
-        }
-    };
-    let mut engine = LmEngine::load(&model, &request.model, &device, &SharedTensors::default(), observe).await?;
-    drop(model);
-    let total = u64::from(request.protocol.samples) * request.benchmark.questions.len() as u64;
-    let mut done = log.samples.len() as u64;
-    let mut keep = async |sample: &Sample| {
-        journal.append(&Entry::Sample(Box::new(sample.clone())))?;
-        done += 1;
-        Ok::<(), JobError>(observe(Event::Rows { done, of: total }).await?)
-    };
-    holding::hold(&mut engine, &request.benchmark, &mut log, &Grader, &mut keep).await?;
-    let mut measured = async |done| Ok::<(), JobError>(observe(Event::Rows { done, of: total }).await?);
-    holding::measure(&mut engine, &request.benchmark, &mut log, &mut measured).await?;
-    let calibration = holding::calibrate(&mut engine, &log).await?;
+    let sitting = Sitting::open(platform, request, &request.examinee, request.samples.as_deref()).await?;
+    let mut envelope = Envelope::new("exam", sitting.compute.clone(), 0, sitting.warning.clone().into_iter().collect());
+    let (mut voice, mut log) = sitting.hold(observe).await?;
+    let prompt = |question: &Question| request.protocol.prompt(question);
+    let likelihoods = holding::likelihoods(&mut voice, &request.benchmark, prompt).await?;
+    measure(&mut voice, request, &mut log, observe).await?;
+    let calibration = holding::calibrate(&mut voice, &log).await?;
+    envelope.warnings.append(&mut voice.notes());
     log.judge(&request.benchmark, &calibration);
-    let prompt = |question: &_| request.protocol.prompt(question);
-    let likelihoods = holding::likelihoods(&mut engine, &request.benchmark, prompt).await?;
-    let mut envelope = Envelope::new("exam", compute, 0, warning.into_iter().collect());
     envelope.seed = Some(request.protocol.sampling.seed);
     envelope.seconds = start.elapsed().as_secs_f64();
     Ok(ExamReport::new(envelope, &log, &request.benchmark, &likelihoods))
+}
+
+/// Asks a model what it makes of the answers.
+async fn measure(
+    a: &mut Voice,
+    request: &ExamRequest,
+    log: &mut SampleLog,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<(), JobError> {
+    let of = log.samples.len() as u64;
+    let mut told = async |done| Ok::<(), JobError>(observe(Event::Rows { done, of }).await?);
+    holding::measure(a, &request.benchmark, log, &mut told).await
 }
 
 impl From<ExamError> for JobError {

@@ -27,6 +27,7 @@ use stethoscope_core::work::{Cancelled, Event, ExtractRequest, MergeRequest, Pla
 use stethoscope_gpu::GpuError;
 use tokio::sync::oneshot;
 
+use crate::endpoint::EndpointError;
 use crate::engine;
 use crate::exam::ExamError;
 use crate::files::{OpenError, OpenOptions, TextError, open_reference, read_text};
@@ -91,6 +92,9 @@ pub enum JobError {
     /// An exam could not be held.
     #[error(transparent)]
     Exam(Box<ExamError>),
+    /// A model behind an endpoint could not be asked.
+    #[error(transparent)]
+    Endpoint(Box<EndpointError>),
     /// The work itself could not be done.
     #[error(transparent)]
     Work(#[from] WorkError),
@@ -105,6 +109,12 @@ impl From<DeltaError> for JobError {
 impl From<ReadError> for JobError {
     fn from(error: ReadError) -> Self {
         WorkError::from(error).into()
+    }
+}
+
+impl From<EndpointError> for JobError {
+    fn from(error: EndpointError) -> Self {
+        Self::Endpoint(Box::new(error))
     }
 }
 
@@ -123,6 +133,7 @@ impl JobError {
             Self::Gpu(error) => error.is_misuse(),
             Self::Listening(error) => error.is_misuse(),
             Self::Exam(error) => error.is_misuse(),
+            Self::Endpoint(error) => error.is_misuse(),
             _ => false,
         }
     }

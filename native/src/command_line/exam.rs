@@ -8,9 +8,10 @@ use stethoscope_exam::preset::{Preset, Protocol};
 use stethoscope_show as show;
 
 use super::computing::{Computing, misused};
+use super::endpoint::Endpoint;
 use super::reporting::Reporting;
 use super::{Failure, Reading, progress, words};
-use crate::exam::{self, ExamRequest};
+use crate::exam::{self, ExamRequest, Examinee};
 
 /// What `exam` is asked.
 #[derive(clap::Args)]
@@ -22,6 +23,8 @@ pub struct Arguments {
     /// Append every answer to this file as it is finished; the same command goes on from what is there.
     #[arg(short, long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    endpoint: Endpoint,
     #[command(flatten)]
     computing: Computing,
     #[command(flatten)]
@@ -109,10 +112,9 @@ fn columns(names: &[String]) -> Columns {
 /// Holds the exam.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     arguments.reporting.check()?;
-    let (benchmark, protocol) = arguments.questions.read()?;
+    let request = arguments.request()?;
     let mut platform = arguments.reading.platform();
     arguments.computing.apply(&mut platform);
-    let request = ExamRequest { model: arguments.model.clone(), benchmark, protocol, samples: arguments.out.clone() };
     let report =
         progress::watch(async |observe| exam::hold(&platform, &request, &mut async |event| observe.tell(&event)).await);
     let mut report = match report {
@@ -121,4 +123,16 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     };
     report.envelope.command = words();
     Ok(arguments.reporting.show(&report, show::exam::table)?)
+}
+
+impl Arguments {
+    fn request(&self) -> Result<ExamRequest, Failure> {
+        let (benchmark, protocol) = self.questions.read()?;
+        Ok(ExamRequest {
+            examinee: Examinee { model: self.model.clone(), endpoint: self.endpoint.request() },
+            samples: self.out.clone(),
+            benchmark,
+            protocol,
+        })
+    }
 }

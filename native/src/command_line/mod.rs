@@ -4,6 +4,7 @@ mod ceiling;
 mod computing;
 mod conformance;
 mod delta;
+mod endpoint;
 mod exam;
 mod extract;
 mod generate;
