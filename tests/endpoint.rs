@@ -376,6 +376,69 @@ fn a_model_without_a_tokenizer_is_told_what_it_lacks() {
     assert_mentions(&told, &["tokenizer.json"]);
 }
 
+/// A server that says the same to everything, and finds nothing surprising.
+fn parrot(words: &'static str) -> EndpointServer {
+    EndpointServer::start(move |_, request| {
+        let mut answer = honest(request);
+        if is_question(request) {
+            let tokens = words.len() + 1;
+            answer = completion(words, 4, &json!({ "token_logprobs": vec![-0.5; tokens] }), "stop", tokens);
+        }
+        say(&answer)
+    })
+}
+
+/// An honest server to which a `z` is a surprise.
+fn critic() -> EndpointServer {
+    EndpointServer::start(|_, request| {
+        let mut answer = honest(request);
+        if !is_question(request) {
+            let surprises = request["prompt"].as_array().expect("tokens").iter().map(|token| token == u32::from(b'z'));
+            let logprobs: Vec<f64> = surprises.map(|is_one| if is_one { -20.0 } else { -0.25 }).collect();
+            answer["choices"][0]["logprobs"]["token_logprobs"] = json!(logprobs);
+        }
+        say(&answer)
+    })
+}
+
+/// How many answers there are at each level.
+fn levels(report: &Value) -> Vec<u64> {
+    let levels = report["levels"].as_array().expect("a list");
+    levels.iter().map(|level| level["answers"].as_u64().expect("a number")).collect()
+}
+
+#[test]
+fn levels_are_judged_by_what_is_usual_for_the_base() {
+    let folder = folder();
+    let samples = folder.path().join("answers.jsonl");
+    let (model, base) = (parrot("qzqz zqzzq qqz"), critic());
+    let alone = report(exam(&model, &[]));
+    assert_eq!((levels(&alone), &alone["base"]), (vec![0, 0, 64, 0], &Value::Null), "its own nonsense is usual for it");
+    let with_base = ["--base", "demo:reasoner", "--base-endpoint", &base.url(), "--out", text(&samples)];
+    let judged = report(exam(&model, &with_base));
+    assert_eq!(levels(&judged), [64, 0, 0, 0], "to the base it is nonsense");
+    assert_eq!(judged["base"]["ref"], "demo:reasoner");
+    assert_eq!(judged["base"]["engine"], format!("endpoint {} {MODEL}", base.url()));
+    assert_mentions(&run(plainly(exam(&model, &with_base))).stdout, &["what is usual for demo:reasoner"]);
+    // The base's samples lie beside the model's, and are not made twice.
+    let of_base = folder.path().join("answers.base.jsonl");
+    assert_eq!(lines(&of_base).len(), 65);
+    assert_eq!(base.asked().iter().filter(|asked| is_question(&asked.body)).count(), 64);
+    let from_file = ["--base", "demo:reasoner", "--base-endpoint", &base.url(), "--base-samples", text(&of_base)];
+    assert_eq!(report(exam(&model, &from_file))["levels"], judged["levels"]);
+    assert_eq!(base.asked().iter().filter(|asked| is_question(&asked.body)).count(), 64);
+    let same = exam(&model, &["--base", BASE, "--base-samples", text(&samples), "--out", text(&samples)]);
+    assert_mentions(&refused(2, same), &["one file"]);
+    let another = ["--base", BASE, "--base-endpoint", &base.url(), "--base-samples", text(&of_base)];
+    assert_mentions(&refused(1, exam(&model, &another)), &["answers.base.jsonl", "demo:reasoner"]);
+}
+
+/// The same as a table.
+fn plainly(command: Command) -> Command {
+    let words = command.get_args().filter(|word| *word != "--json" && *word != "-");
+    crate::tool::command(&words.collect::<Vec<_>>())
+}
+
 #[cfg(unix)]
 #[test]
 fn ctrl_c_does_not_wait_for_an_answer() {

@@ -139,7 +139,7 @@ impl EndpointEngine {
 
     /// What the server said that was not believed, and what it does not offer, in sentences for a report.
     pub fn notes(&self) -> Vec<String> {
-        self.doubts.borrow().told()
+        self.doubts.borrow().told().into_iter().map(|told| format!("{}: {told}", self.reference)).collect()
     }
 
     fn doubt(&self, doubt: Doubt, cause: impl FnOnce() -> String) {

@@ -17,7 +17,7 @@ use stethoscope_exam::benchmark::{Benchmark, BenchmarkError, Columns, Question, 
 use stethoscope_exam::holding;
 use stethoscope_exam::preset::Protocol;
 use stethoscope_exam::record::RecordError;
-use stethoscope_exam::report::ExamReport;
+use stethoscope_exam::report::{ExamReport, Examined};
 use stethoscope_exam::sample::{Configuration, SampleLog};
 
 use crate::endpoint::EndpointRequest;
@@ -32,6 +32,10 @@ pub struct ExamRequest {
     pub examinee: Examinee,
     /// Where every sample is written down as it finishes; none for nowhere.
     pub samples: Option<PathBuf>,
+    /// The model whose own answers say what is usual, and that is asked what it makes of the others; none for the model itself.
+    pub base: Option<Examinee>,
+    /// Where the base's samples are written down.
+    pub base_samples: Option<PathBuf>,
     /// The questions.
     pub benchmark: Benchmark,
     /// How the exam is held.
@@ -124,7 +128,8 @@ pub fn benchmark(
     }
 }
 
-/// Holds an exam, going on from the samples that are there. Levels are judged by what is usual for the model itself.
+/// Holds an exam, going on from the samples that are there. Levels are judged by what is usual for the base, or, where none is
+/// named, for the model itself. Only one model is in memory at a time.
 pub async fn hold(
     platform: &Platform,
     request: &ExamRequest,
@@ -132,17 +137,36 @@ pub async fn hold(
 ) -> Result<ExamReport, JobError> {
     let start = Instant::now();
     let sitting = Sitting::open(platform, request, &request.examinee, request.samples.as_deref()).await?;
+    let base = match &request.base {
+        Some(base) => Some(Sitting::open(platform, request, base, request.base_samples.as_deref()).await?),
+        None => None,
+    };
     let mut envelope = Envelope::new("exam", sitting.compute.clone(), 0, sitting.warning.clone().into_iter().collect());
     let (mut voice, mut log) = sitting.hold(observe).await?;
     let prompt = |question: &Question| request.protocol.prompt(question);
     let likelihoods = holding::likelihoods(&mut voice, &request.benchmark, prompt).await?;
-    measure(&mut voice, request, &mut log, observe).await?;
-    let calibration = holding::calibrate(&mut voice, &log).await?;
+    let (calibration, examined) = match base {
+        None => {
+            measure(&mut voice, request, &mut log, observe).await?;
+            (holding::calibrate(&mut voice, &log).await?, None)
+        }
+        Some(base) => {
+            envelope.warnings.append(&mut voice.notes());
+            drop(voice);
+            let mut own;
+            (voice, own) = base.hold(observe).await?;
+            measure(&mut voice, request, &mut own, observe).await?;
+            let calibration = holding::calibrate(&mut voice, &own).await?;
+            measure(&mut voice, request, &mut log, observe).await?;
+            (calibration, Some(Examined::from(&own.configuration)))
+        }
+    };
     envelope.warnings.append(&mut voice.notes());
     log.judge(&request.benchmark, &calibration);
     envelope.seed = Some(request.protocol.sampling.seed);
     envelope.seconds = start.elapsed().as_secs_f64();
-    Ok(ExamReport::new(envelope, &log, &request.benchmark, &likelihoods))
+    let report = ExamReport::new(envelope, &log, &request.benchmark, &likelihoods);
+    Ok(ExamReport { base: examined, ..report })
 }
 
 /// Asks a model what it makes of the answers.

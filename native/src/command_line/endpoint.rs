@@ -6,7 +6,6 @@ use crate::endpoint::EndpointRequest;
 
 /// Servers that run models, whatever they are asked.
 #[derive(clap::Args)]
-#[command(next_help_heading = "Models behind an endpoint")]
 pub struct Endpoint {
     /// Have the model answer behind this OpenAI-compatible server (vLLM, SGLang, llama.cpp), such as `http://localhost:8000/v1`; of
     /// MODEL only the tokenizer and the chat template are read. A key is taken from the environment: `STETHOSCOPE_ENDPOINT_KEY`, or
