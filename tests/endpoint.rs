@@ -15,7 +15,7 @@ use stethoscope_hub_server::Answer as Sent;
 
 use crate::checkpoints::{f32_tensor, folder, save};
 use crate::endpoint_server::{Asked, EndpointServer, MODEL, Reply, completion, honest, say};
-use crate::tool::{Answer, assert_mentions, command, start, text};
+use crate::tool::{Answer, assert_mentions, command, refuse, start, succeed, text};
 
 /// The model whose tokenizer makes the prompts.
 const BASE: &str = "demo:base";
@@ -437,6 +437,42 @@ fn levels_are_judged_by_what_is_usual_for_the_base() {
 fn plainly(command: Command) -> Command {
     let words = command.get_args().filter(|word| *word != "--json" && *word != "-");
     crate::tool::command(&words.collect::<Vec<_>>())
+}
+
+#[test]
+fn saved_reports_are_compared_question_by_question() {
+    let folder = folder();
+    let (honest, parrot) = (EndpointServer::start(|_, request| say(&honest(request))), parrot("12"));
+    let saved = |server: &EndpointServer, name: &str, more: &[&str]| {
+        let path = folder.path().join(name);
+        let words = ["exam", BASE, "--bench", "demo", "--endpoint", &server.url(), "--json", text(&path)];
+        succeed(&[&words[..], more].concat());
+        text(&path).to_owned()
+    };
+    let (a, b) = (saved(&parrot, "a.json", &[]), saved(&honest, "b.json", &[]));
+    let found: Value = serde_json::from_str(&succeed(&["compare", &a, &b, "--json", "-"])).unwrap();
+    assert_eq!((&found["schema"], &found["questions"]), (&json!("stethoscope.compare/1"), &json!(64)));
+    let discordant = &found["mcnemar"];
+    assert_eq!(discordant["only_a"], 0);
+    assert!(discordant["only_b"].as_u64().unwrap() > 50 && found["difference"].as_f64().unwrap() > 0.8);
+    assert_mentions(&found["warnings"].to_string(), &["other engines answered"]);
+    assert_mentions(&succeed(&["compare", &a, &b]), &["B is better", "95 % interval", "warning: other engines"]);
+    let other = saved(&honest, "other.json", &["--max-tokens", "9"]);
+    assert_mentions(&refuse(1, &["compare", &a, &other]), &["sampling.max_tokens", "\"256\"", "\"9\""]);
+    let seed = saved(&honest, "seed.json", &["--seed", "1"]);
+    assert_mentions(&refuse(1, &["compare", &a, &seed]), &["other questions", "\"demo\" of 64 questions"]);
+    succeed(&["inspect", BASE, "--json", text(&folder.path().join("inspected.json"))]);
+    for (name, words) in [
+        ("inspected.json", &["stethoscope.inspect/1", "stethoscope.exam/1"][..]),
+        ("broken.json", &["not JSON", "line 1"]),
+        ("missing.json", &["no such file"]),
+    ] {
+        let path = folder.path().join(name);
+        if name == "broken.json" {
+            fs::write(&path, "{\"schema\": \"stethoscope.exam/1\", ").unwrap();
+        }
+        assert_mentions(&refuse(1, &["compare", &a, text(&path)]), words);
+    }
 }
 
 #[cfg(unix)]

@@ -1,5 +1,6 @@
 //! Exams on this machine: a model's answers, written down as they come, and the report of them.
 
+mod compare;
 mod engine;
 mod journal;
 pub mod locate;
@@ -17,13 +18,15 @@ use stethoscope_exam::benchmark::{Benchmark, BenchmarkError, Columns, Question, 
 use stethoscope_exam::holding;
 use stethoscope_exam::preset::Protocol;
 use stethoscope_exam::record::RecordError;
-use stethoscope_exam::report::{ExamReport, Examined};
+use stethoscope_exam::report::{CompareError, ExamReport, Examined};
 use stethoscope_exam::sample::{Configuration, SampleLog};
 
 use crate::endpoint::EndpointRequest;
 use crate::platform::{JobError, Platform};
 use engine::Voice;
 use sitting::Sitting;
+
+pub use compare::compare;
 
 /// What is asked of a model.
 #[derive(Clone, Debug)]
@@ -90,6 +93,17 @@ pub enum ExamError {
     /// A unit cannot be selected.
     #[error(transparent)]
     Selection(#[from] SelectionError),
+    /// A file is no exam's report.
+    #[error("reading {}: {problem}; an exam's report was expected, as `stethoscope exam --json` writes it", path.display())]
+    Report {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
+    },
+    /// Two reports cannot be compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// A file of what was done before cannot be gone on with.
     #[error(transparent)]
     Record(#[from] RecordError),

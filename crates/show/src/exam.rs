@@ -46,7 +46,7 @@ pub fn comparison(comparison: &Comparison, width: usize, color: bool) -> String 
         sheet.line(&[(Style::Strong, letter), (Style::Plain, "  "), (Style::Strong, &name)]);
     }
     sheet.paragraph(Style::Plain, &comparison.verdict, 0, 0);
-    for warning in &comparison.warnings {
+    for warning in &comparison.envelope.warnings {
         sheet.paragraph(Style::Warning, &format!("warning: {}", printable(warning)), 0, 2);
     }
     sheet.finish()

@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and how the answer leaves.
 
 mod ceiling;
+mod compare;
 mod computing;
 mod conformance;
 mod delta;
@@ -63,6 +64,8 @@ enum Command {
     Generate(generate::Arguments),
     /// Ask a model the questions of a benchmark, and grade what it says.
     Exam(exam::Arguments),
+    /// Which of two models did better in an exam that both took, and what so few questions can show.
+    Compare(compare::Arguments),
     /// Which modules carry what B can and A cannot: every module alone taken from B, and alone kept from A, with controls.
     Locate(locate::Arguments),
     /// Check that an engine of this machine computes what it should.
@@ -146,6 +149,7 @@ pub fn run() -> ExitCode {
         Some(Command::Extract(arguments)) => extract::run(&arguments),
         Some(Command::Generate(arguments)) => generate::run(&arguments),
         Some(Command::Exam(arguments)) => exam::run(&arguments),
+        Some(Command::Compare(arguments)) => compare::run(&arguments),
         Some(Command::Locate(arguments)) => locate::run(&arguments),
         Some(Command::Conformance(arguments)) => conformance::run(&arguments),
         Some(Command::Ceiling(arguments)) => ceiling::run(&arguments),

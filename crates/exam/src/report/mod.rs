@@ -55,6 +55,11 @@ pub struct ExamReport {
     pub questions: Vec<QuestionRow>,
 }
 
+impl ExamReport {
+    /// The schema of an exam's report.
+    pub const SCHEMA: &str = "stethoscope.exam/1";
+}
+
 /// A model that was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Examined {
