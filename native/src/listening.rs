@@ -1,16 +1,15 @@
 //! Models that run on this machine.
 
-use std::time::Instant;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use stethoscope_core::compute::Preference;
-use stethoscope_core::folder::SideFiles;
 use stethoscope_core::generation::{GenerateReport, GenerateRequest};
-use stethoscope_core::recipe;
 use stethoscope_core::report::{ComputeInfo, Envelope};
 use stethoscope_core::work::{Cancelled, Event, WorkError};
+use stethoscope_lm::answering::{self, Kept};
 use stethoscope_lm::device::{self, Device, DeviceError};
-use stethoscope_lm::listening::{ListenError, Listener};
-use stethoscope_lm::weights::SharedTensors;
+use stethoscope_lm::listening::ListenError;
 
 use crate::platform::{JobError, Platform};
 
@@ -35,39 +34,38 @@ impl ListeningError {
     }
 }
 
-/// Asks one model after another, so that only one is in memory at a time.
+/// Has models answer, one after another; A, if there is one, stays in memory for the next request.
 pub async fn generate(
     platform: &Platform,
     request: &GenerateRequest,
     observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
 ) -> Result<GenerateReport, JobError> {
     let (device, warning) = device(platform)?;
-    let (mut answers, mut models) = (Vec::new(), Vec::new());
-    for (number, reference) in request.models.iter().enumerate() {
-        let start = Instant::now();
-        let model = recipe::open(platform, reference, SideFiles::All).await?;
-        let listener =
-            Listener::load(&model, reference, &device, &SharedTensors::default(), observe).await.map_err(ended)?;
-        let loading_seconds = start.elapsed().as_secs_f64();
-        drop(model);
-        let start = Instant::now();
-        let of_model = listener.answers(number, request, observe).await.map_err(ended)?;
-        let mut times = listener.times(&of_model);
-        (times.loading_seconds, times.seconds) = (loading_seconds, start.elapsed().as_secs_f64());
-        models.push(times);
-        answers.extend(of_model);
+    let envelope = Envelope::new("generate", compute_info(platform, &device), 0, warning.into_iter().collect());
+    let mut kept = platform.kept.take();
+    let answered = answering::answer(platform, &device, &mut kept, envelope, request, observe).await;
+    platform.kept.put_back(kept);
+    answered
+}
+
+/// The model that stays in memory between requests. Whoever takes it while another has it gets none, and reads it again.
+#[derive(Clone, Default)]
+pub struct Resident(Arc<Mutex<Kept>>);
+
+impl Resident {
+    fn take(&self) -> Kept {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
-    let mut answers = answers.into_iter();
-    let compute = compute_info(platform, &device);
-    let mut envelope = Envelope::new("generate", compute, 0, warning.into_iter().collect());
-    envelope.seed = (request.sampling.temperature > 0.0).then_some(request.sampling.seed);
-    Ok(GenerateReport {
-        envelope,
-        sampling: request.sampling.clone(),
-        answer: answers.next().unwrap_or_default(),
-        others: answers.collect(),
-        models,
-    })
+
+    fn put_back(&self, kept: Kept) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+    }
+}
+
+impl fmt::Debug for Resident {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resident")
+    }
 }
 
 /// Where models run, and why not where they should.

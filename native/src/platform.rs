@@ -25,13 +25,14 @@ use stethoscope_core::spectrum::spectrum_tasks;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, ExtractRequest, MergeRequest, Place, Request, WorkError, answer};
 use stethoscope_gpu::GpuError;
+use stethoscope_lm::listening::ListenError;
 use tokio::sync::oneshot;
 
 use crate::endpoint::EndpointError;
 use crate::engine;
 use crate::exam::ExamError;
 use crate::files::{OpenError, OpenOptions, TextError, open_reference, read_text};
-use crate::listening::{self, ListeningError};
+use crate::listening::{self, ListeningError, Resident};
 use crate::merging;
 use crate::remote::is_elsewhere;
 use crate::spectra;
@@ -56,12 +57,14 @@ pub struct Platform {
     pub anatomy: Option<PathBuf>,
     /// Nothing is asked of the network.
     pub offline: bool,
+    /// The model that others are compared with as they speak.
+    pub kept: Resident,
 }
 
 impl Default for Platform {
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { mmap: true, compute: Preference::Auto, threads, anatomy: None, offline: false }
+        Self { mmap: true, compute: Preference::Auto, threads, anatomy: None, offline: false, kept: Resident::default() }
     }
 }
 
@@ -103,6 +106,12 @@ pub enum JobError {
 impl From<DeltaError> for JobError {
     fn from(error: DeltaError) -> Self {
         WorkError::from(error).into()
+    }
+}
+
+impl From<ListenError> for JobError {
+    fn from(error: ListenError) -> Self {
+        ListeningError::from(error).into()
     }
 }
 

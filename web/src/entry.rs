@@ -145,6 +145,7 @@ impl Stethoscope {
                     | Event::Preview(_)
                     | Event::Rows { .. }
                     | Event::Token(_)
+                    | Event::Answer(..)
                     | Event::Generate(_) => return Ok(()),
                 };
                 // What a listener throws is its own affair.

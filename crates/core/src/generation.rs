@@ -18,6 +18,10 @@ pub struct GenerateRequest {
     pub samples: u32,
     /// Positions that are kept for an answer and its prompt; none for as many as they need.
     pub positions: Option<u32>,
+    /// A: the model that is asked what it makes of every answer, by which its level is judged; none for nobody. It stays in
+    /// memory beside the one that speaks.
+    #[serde(default)]
+    pub base: Option<String>,
 }
 
 /// A prompt as it is given.
@@ -77,6 +81,9 @@ impl GenerateRequest {
         }
         if sampling.ignore_eos {
             words.push("--ignore-eos".to_owned());
+        }
+        if let Some(base) = &self.base {
+            words.extend(["--base".to_owned(), base.clone()]);
         }
         words
     }
@@ -139,6 +146,21 @@ pub struct Answer {
     pub text: Option<String>,
     /// Why it ends.
     pub finish: FinishReason,
+    /// What A makes of it, where there is an A to ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heard: Option<Heard>,
+}
+
+/// What A makes of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Heard {
+    /// For each token of the continuation, the natural logarithm of its probability under A after the same tokens; null where
+    /// A's logits were not numbers. Empty where A does not know all the tokens.
+    pub logprobs: Vec<Option<f32>>,
+    /// What kind of answer it is, I to IV, as exams judge it; none where there is no text.
+    pub level: Option<String>,
+    /// Why, in words; what decided comes first.
+    pub reasons: Vec<String>,
 }
 
 /// Why an answer ends.
@@ -171,4 +193,17 @@ pub struct ModelTimes {
     pub seconds: f64,
     /// Tokens of all answers.
     pub tokens: u64,
+}
+
+/// −log₂ of a probability that is given as its natural logarithm: how many bits it costs to be told.
+pub fn surprise(log_probability: f32) -> f32 {
+    -log_probability / std::f32::consts::LN_2
+}
+
+impl Heard {
+    /// The mean of the tokens' surprise under A, in bits; none where there are none, or one's is no number.
+    pub fn mean_surprise(&self) -> Option<f32> {
+        let sum: Option<f32> = self.logprobs.iter().map(|one| one.map(surprise)).sum();
+        sum.filter(|_| !self.logprobs.is_empty()).map(|sum| sum / self.logprobs.len() as f32)
+    }
 }

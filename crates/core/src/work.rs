@@ -8,7 +8,7 @@ use std::task::Poll;
 use serde::{Deserialize, Serialize};
 
 use crate::closeup::{Closeup, CloseupRequest};
-use crate::generation::{GenerateReport, GenerateRequest, GeneratedToken};
+use crate::generation::{Answer, GenerateReport, GenerateRequest, GeneratedToken};
 use crate::inspection::Inspection;
 use crate::outline::Outline;
 use crate::plugin::{ExtractReport, Form};
@@ -49,9 +49,8 @@ pub enum Request {
     /// How some tensors of what a recipe makes differ from those of other checkpoints; answered by [`Event::PreviewRow`] for
     /// each, then [`Event::Preview`].
     Preview(PreviewRequest),
-    /// What models say to a prompt; answered by [`Event::Token`] as they speak, then [`Event::Generate`]. Models run only where
-    /// requests and events are not sent as text; reading and writing these would make the page larger for nothing.
-    #[serde(skip)]
+    /// What models say to a prompt; answered by [`Event::Token`] as they speak and [`Event::Answer`] as each ends, then
+    /// [`Event::Generate`].
     Generate(GenerateRequest),
 }
 
@@ -211,10 +210,10 @@ pub enum Event {
     /// The end of [`Request::Preview`].
     Preview(Box<Preview>),
     /// A token of an answer.
-    #[serde(skip)]
     Token(GeneratedToken),
+    /// An answer of the model of this number is complete.
+    Answer(usize, Box<Answer>),
     /// The end of [`Request::Generate`].
-    #[serde(skip)]
     Generate(Box<GenerateReport>),
 }
 

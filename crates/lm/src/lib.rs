@@ -4,8 +4,10 @@
 //! and a [`decoder`] is both together: of tokens and their places it makes logits. [`ops`] and [`linear`] are what it is
 //! made of; every one of them passes gradients on. Keys and values of earlier tokens stay in a [`cache`], sequence by
 //! sequence; a [`generation`] draws continuations for many prompts in one batch, each as it would be alone.
-//! [`text`] turns words into tokens and back, and [`listening`] answers a request with all of them.
+//! [`text`] turns words into tokens and back, [`listening`] asks one model with all of them, and [`answering`] answers a request
+//! for several.
 
+pub mod answering;
 pub mod cache;
 pub mod config;
 pub mod decoder;

@@ -1,4 +1,4 @@
-//! A request for text, answered with one model after another: the same on a machine and in a page.
+//! A model that can be asked: what it says to prompts, and how likely it holds texts to be.
 
 use candle_core::Device;
 use stethoscope_core::generation::{Answer, GenerateRequest, GeneratedToken, ModelTimes, PromptInput};
@@ -90,6 +90,16 @@ impl Listener {
         &self.decoder
     }
 
+    /// Whether it can be given text.
+    pub fn has_text(&self) -> bool {
+        self.fitting().is_some()
+    }
+
+    /// The tokenizer, unless it is another model's.
+    fn fitting(&self) -> Option<&Text> {
+        self.text.as_ref().filter(|text| text.check(self.decoder.config().vocabulary).is_ok())
+    }
+
     /// The prompt's tokens.
     pub fn tokens(&self, prompt: &PromptInput) -> Result<Vec<u32>, ListenError> {
         match prompt {
@@ -145,7 +155,7 @@ impl Listener {
         let positions = positions.map_or(wanted, |positions| positions as usize).min(config.positions).max(1);
         let cache = self.room(prompts.len(), positions)?;
         // Tokens can be given to a model whose tokenizer is another's; then there is no text.
-        let text = self.text.as_ref().filter(|text| text.check(config.vocabulary).is_ok());
+        let text = self.fitting();
         let has_text = text.is_some();
         let text = text.map(|text| text as &dyn generation::Detokenizer);
         let mut generation = Generation::new(&self.decoder, cache, sampling.clone(), text)?;
@@ -182,14 +192,19 @@ impl Listener {
                 None => Scored { first: 1, tokens: tokenizer.encode(text).map_err(failed)? },
             });
         }
-        let longest = scored.iter().map(|text| text.tokens.len()).max().unwrap_or(1);
-        let cache = self.room(scored.len(), longest)?;
-        let found = self.decoder.log_likelihoods(&scored, &cache)?;
+        let found = self.scores(&scored)?;
         let sum = |tokens: Vec<Option<f32>>| {
             let numbers: Option<Vec<f64>> = tokens.into_iter().map(|one| one.map(f64::from)).collect();
             numbers.filter(|numbers| !numbers.is_empty()).map(|numbers| numbers.iter().sum())
         };
         Ok(found.into_iter().map(sum).collect())
+    }
+
+    /// The natural logarithm of the probability of each scored token of each text; none where the model's logits are not numbers.
+    pub fn scores(&self, texts: &[Scored]) -> Result<Vec<Vec<Option<f32>>>, ListenError> {
+        let longest = texts.iter().map(|text| text.tokens.len()).max().unwrap_or(1);
+        let cache = self.room(texts.len(), longest)?;
+        Ok(self.decoder.log_likelihoods(texts, &cache)?)
     }
 
     /// Room for keys and values of so many sequences, or of as many of them as may be computed together.

@@ -55,7 +55,7 @@ type Place<'m> = (&'m Stored, &'m [Slice]);
 
 /// Tensors in memory that several models may share: those that lie in the same place of a file. So a model and what a recipe makes
 /// of it are in memory together as one, with two sets of the modules that differ; what is made anew is nobody else's.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct SharedTensors(RefCell<HashMap<StoredAt, Tensor>>);
 
 /// A file, the place in it, and the shape that the tensor was given.

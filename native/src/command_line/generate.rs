@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use stethoscope_core::generation::{
-    Answer, FinishReason, GenerateReport, GenerateRequest, GeneratedToken, PromptInput,
+    Answer, FinishReason, GenerateReport, GenerateRequest, GeneratedToken, Heard, PromptInput,
 };
 use stethoscope_core::sampling::Sampling;
 use stethoscope_core::work::{Event, Request};
@@ -55,6 +55,9 @@ pub struct Arguments {
     /// Go on past the token at which the model would end.
     #[arg(long)]
     ignore_eos: bool,
+    /// A: what every answer is scored under, token by token, and its level judged by. It stays in memory beside the others.
+    #[arg(long, value_name = "MODEL")]
+    base: Option<String>,
     /// Replace the model's end by "Wait" so many times (budget forcing, as s1 does).
     #[arg(long, value_name = "N", default_value_t = 0)]
     waits: u32,
@@ -132,7 +135,7 @@ impl Arguments {
             ..default
         };
         let models = std::iter::once(&self.model).chain(&self.with).cloned().collect();
-        GenerateRequest { models, prompt, sampling, samples: self.samples, positions: None }
+        GenerateRequest { models, prompt, sampling, samples: self.samples, positions: None, base: self.base.clone() }
     }
 }
 
@@ -181,6 +184,9 @@ impl Telling {
                 tell(&format!("{}\n", answer.text.clone().unwrap_or_else(|| ids(answer))));
             }
             note(&format!("{}: {}", answer.model, ending(answer)));
+            if let Some(heard) = &answer.heard {
+                note(&format!("{}: {}", answer.model, judged(heard)));
+            }
         }
         for times in &report.models {
             let (tokens, seconds) = (times.tokens, times.seconds);
@@ -196,6 +202,14 @@ impl Telling {
 fn ids(answer: &Answer) -> String {
     let ids: Vec<String> = answer.token_ids.iter().skip(answer.prompt_tokens).map(ToString::to_string).collect();
     ids.join(" ")
+}
+
+/// What A makes of it.
+fn judged(heard: &Heard) -> String {
+    let bits = heard.mean_surprise().map(|bits| format!("{bits:.2} bits a token to A"));
+    let level = heard.level.as_ref().map(|level| format!("level {level}: {}", heard.reasons.join("; ")));
+    let parts: Vec<String> = bits.into_iter().chain(level).collect();
+    if parts.is_empty() { heard.reasons.join("; ") } else { parts.join(", ") }
 }
 
 fn ending(answer: &Answer) -> String {

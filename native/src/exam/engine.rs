@@ -1,12 +1,11 @@
 //! The engines of an exam: a model in memory, or one behind an endpoint.
 
-use stethoscope_core::generation::{Answer, FinishReason};
+use stethoscope_core::generation::Answer;
 use stethoscope_core::model::Model;
 use stethoscope_core::sampling::Sampling;
 use stethoscope_core::work::{Cancelled, Event};
 use stethoscope_exam::grading;
 use stethoscope_exam::holding::{Answered, Asked, Continued, Engine};
-use stethoscope_exam::level::Finish;
 use stethoscope_exam::preset::{Equality, Mathematics, Prompt};
 use stethoscope_lm::device::Device;
 use stethoscope_lm::generation;
@@ -117,11 +116,7 @@ fn answered(answer: &Answer) -> Answered {
         text: answer.text.clone().unwrap_or_default(),
         tokens: answer.logprobs.len() as u64,
         prompt_tokens: answer.prompt_tokens as u64,
-        finish: match answer.finish {
-            FinishReason::End(_) | FinishReason::Stop(_) => Finish::End,
-            FinishReason::Length | FinishReason::Positions => Finish::Length,
-            FinishReason::NotANumber => Finish::NotFinite,
-        },
+        finish: (&answer.finish).into(),
         log_probability: Some(answer.logprobs.iter().flatten().map(|&one| f64::from(one)).sum()),
     }
 }

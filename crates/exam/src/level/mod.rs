@@ -16,6 +16,7 @@ mod calibration;
 mod repetition;
 
 use serde::{Deserialize, Serialize};
+use stethoscope_core::generation::FinishReason;
 
 pub use agreement::{Agreement, agreement};
 pub use calibration::{Calibration, Measured};
@@ -31,6 +32,16 @@ pub enum Finish {
     Length,
     /// The model's logits were no numbers.
     NotFinite,
+}
+
+impl From<&FinishReason> for Finish {
+    fn from(reason: &FinishReason) -> Self {
+        match reason {
+            FinishReason::End(_) | FinishReason::Stop(_) => Self::End,
+            FinishReason::Length | FinishReason::Positions => Self::Length,
+            FinishReason::NotANumber => Self::NotFinite,
+        }
+    }
 }
 
 /// What kind of answer it is.
