@@ -250,7 +250,13 @@ impl EndpointEngine {
     /// Adds what came back to an answer; tells whether the model ended it.
     fn add(&self, answer: &mut Answered, completion: &Completion, most: u32) -> Result<bool, EndpointError> {
         let tokens = self.tokens(completion, most)?;
-        match (&completion.logprobs, completion.logprobs.sum(tokens)) {
+        let ends = match completion.finish.as_deref() {
+            Some("stop" | "eos" | "eos_token" | "stop_sequence") => true,
+            Some("length") => false,
+            None => tokens < most.into(),
+            Some(other) => return Err(self.failed(Problem::Finish(other.to_owned()))),
+        };
+        match (&completion.logprobs, completion.logprobs.sum(tokens, ends)) {
             (_, Some(sum)) => answer.log_probability = answer.log_probability.map(|before| before + sum),
             (logprobs, None) => {
                 answer.log_probability = None;
@@ -258,12 +264,6 @@ impl EndpointEngine {
                 self.doubt(doubt, String::new);
             }
         }
-        let ends = match completion.finish.as_deref() {
-            Some("stop" | "eos" | "eos_token" | "stop_sequence") => true,
-            Some("length") => false,
-            None => tokens < most.into(),
-            Some(other) => return Err(self.failed(Problem::Finish(other.to_owned()))),
-        };
         answer.text.push_str(&completion.text);
         answer.tokens += tokens;
         answer.finish = if ends { Finish::End } else { Finish::Length };

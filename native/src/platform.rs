@@ -64,7 +64,14 @@ pub struct Platform {
 impl Default for Platform {
     fn default() -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { mmap: true, compute: Preference::Auto, threads, anatomy: None, offline: false, kept: Resident::default() }
+        Self {
+            mmap: true,
+            compute: Preference::Auto,
+            threads,
+            anatomy: None,
+            offline: false,
+            kept: Resident::default(),
+        }
     }
 }
 

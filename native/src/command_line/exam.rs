@@ -7,10 +7,10 @@ use stethoscope_exam::benchmark::{Benchmark, Columns};
 use stethoscope_exam::preset::{Preset, Protocol};
 use stethoscope_show as show;
 
-use super::computing::{Computing, misused};
+use super::computing::{Machine, misused};
 use super::endpoint::Endpoint;
 use super::reporting::Reporting;
-use super::{Failure, Reading, progress, words};
+use super::{Failure, progress, words};
 use crate::exam::{self, ExamRequest, Examinee};
 
 /// What `exam` is asked.
@@ -28,9 +28,7 @@ pub struct Arguments {
     #[command(flatten)]
     endpoint: Endpoint,
     #[command(flatten)]
-    computing: Computing,
-    #[command(flatten)]
-    reading: Reading,
+    machine: Machine,
     #[command(flatten)]
     reporting: Reporting,
 }
@@ -140,14 +138,10 @@ fn columns(names: &[String]) -> Columns {
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     arguments.reporting.check()?;
     let request = arguments.request()?;
-    let mut platform = arguments.reading.platform();
-    arguments.computing.apply(&mut platform);
+    let platform = arguments.machine.platform();
     let report =
         progress::watch(async |observe| exam::hold(&platform, &request, &mut async |event| observe.tell(&event)).await);
-    let mut report = match report {
-        Err(Failure::Interrupted) if arguments.out.is_some() => return Err(Failure::InterruptedWriting),
-        other => other?,
-    };
+    let mut report = report.map_err(|failure| failure.with_record(arguments.out.is_some()))?;
     report.envelope.command = words();
     Ok(arguments.reporting.show(&report, show::exam::table)?)
 }

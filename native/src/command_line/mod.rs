@@ -126,6 +126,14 @@ impl From<JobError> for Failure {
 }
 
 impl Failure {
+    /// The same where what was done so far may be written down, so that the same command goes on from it.
+    fn with_record(self, is_recorded: bool) -> Self {
+        match self {
+            Self::Interrupted if is_recorded => Self::InterruptedWriting,
+            other => other,
+        }
+    }
+
     /// 1 for what went wrong, 2 for what was asked wrongly, 130 for Ctrl-C.
     fn exit_code(&self) -> u8 {
         match self {

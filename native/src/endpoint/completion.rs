@@ -200,10 +200,11 @@ impl Logprobs {
         tokens.or_else(content).map_or(Self::Absent, Self::Given)
     }
 
-    /// Their sum, if there is one for each of so many tokens: the token at the end may be left out, or counted.
-    pub fn sum(&self, tokens: u64) -> Option<f64> {
+    /// Their sum, if there is one for each of so many tokens. The token with which a model ends is counted by some servers, and has
+    /// its own by some.
+    pub fn sum(&self, tokens: u64, ends: bool) -> Option<f64> {
         let Self::Given(each) = self else { return None };
-        let is_one_each = !each.is_empty() && (each.len() as u64).abs_diff(tokens) <= 1;
+        let is_one_each = !each.is_empty() && (each.len() as u64).abs_diff(tokens) <= u64::from(ends);
         each.iter().copied().sum::<Option<f64>>().filter(|_| is_one_each)
     }
 }
@@ -248,11 +249,13 @@ mod tests {
             let answer = json!({"choices": [{"text": "ab", "logprobs": logprobs}]});
             Completion::read(&answer).unwrap().logprobs
         };
-        assert_eq!(of(json!({"token_logprobs": [-1.0, -2.5]})).sum(2), Some(-3.5));
-        assert_eq!(of(json!({"content": [{"logprob": -1.0}, {"logprob": -2.5}]})).sum(3), Some(-3.5));
-        assert_eq!(of(json!({"token_logprobs": [-1.0, 0.5]})).sum(2), None, "positive");
-        assert_eq!(of(json!({"token_logprobs": [-1.0, null]})).sum(2), None, "no number");
-        assert_eq!(of(json!({"token_logprobs": [-1.0]})).sum(3), None, "too few");
+        assert_eq!(of(json!({"token_logprobs": [-1.0, -2.5]})).sum(2, false), Some(-3.5));
+        assert_eq!(of(json!({"content": [{"logprob": -1.0}, {"logprob": -2.5}]})).sum(3, true), Some(-3.5));
+        assert_eq!(of(json!({"token_logprobs": [-1.0, 0.5]})).sum(2, false), None, "positive");
+        assert_eq!(of(json!({"token_logprobs": [-1.0, null]})).sum(2, false), None, "no number");
+        assert_eq!(of(json!({"token_logprobs": [-1.0]})).sum(3, true), None, "too few");
+        // As llama.cpp does where a token is no whole character.
+        assert_eq!(of(json!({"token_logprobs": [-1.0]})).sum(2, false), None, "one too few");
         assert_eq!(of(json!(null)), Logprobs::Absent);
         assert_eq!(of(json!("nonsense")), Logprobs::Absent);
     }
