@@ -433,6 +433,17 @@ fn levels_are_judged_by_what_is_usual_for_the_base() {
     assert_mentions(&refused(1, exam(&model, &another)), &["answers.base.jsonl", "demo:reasoner"]);
 }
 
+#[test]
+fn a_base_that_cannot_be_asked_in_the_same_words_is_refused_before_anything_is_asked() {
+    let folder = folder();
+    small_files(folder.path());
+    let server = EndpointServer::start(|_, request| say(&honest(request)));
+    let words = ["--bench", "demo", "--preset", "r1", "--samples", "1", "--base", BASE];
+    let told = refused(1, exam_of(text(folder.path()), &server, &words));
+    assert_mentions(&told, &[BASE, "no chat template"]);
+    assert_eq!(server.asked().len(), 0);
+}
+
 /// The same as a table.
 fn plainly(command: Command) -> Command {
     let words = command.get_args().filter(|word| *word != "--json" && *word != "-");

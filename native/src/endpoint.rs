@@ -126,7 +126,12 @@ impl EndpointEngine {
         format!("endpoint {} {}{form}", self.origin, self.name)
     }
 
-    /// The fingerprint of the tokenizer and the chat template.
+    /// The tokenizer and the chat template.
+    pub const fn text(&self) -> &Text {
+        &self.text
+    }
+
+    /// Their fingerprint.
     pub fn tokenizer(&self) -> Option<String> {
         self.tokenizer.clone()
     }

@@ -11,7 +11,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use stethoscope_core::report::Envelope;
 use stethoscope_core::selection::SelectionError;
 use stethoscope_core::work::{Cancelled, Event};
 use stethoscope_exam::benchmark::{Benchmark, BenchmarkError, Columns, Question, built_in, load};
@@ -19,7 +18,7 @@ use stethoscope_exam::holding;
 use stethoscope_exam::preset::Protocol;
 use stethoscope_exam::record::RecordError;
 use stethoscope_exam::report::{CompareError, ExamReport, Examined};
-use stethoscope_exam::sample::{Configuration, SampleLog};
+use stethoscope_exam::sample::SampleLog;
 
 use crate::endpoint::EndpointRequest;
 use crate::platform::{JobError, Platform};
@@ -55,10 +54,6 @@ pub struct Examinee {
 }
 
 impl ExamRequest {
-    fn configuration(&self, model: &str, engine: &str) -> Configuration {
-        Configuration::new(model, engine, &self.benchmark, self.protocol.clone())
-    }
-
     fn samples_wanted(&self) -> u64 {
         u64::from(self.protocol.samples) * self.benchmark.questions.len() as u64
     }
@@ -155,7 +150,7 @@ pub async fn hold(
         Some(base) => Some(Sitting::open(platform, request, base, request.base_samples.as_deref()).await?),
         None => None,
     };
-    let mut envelope = Envelope::new("exam", sitting.compute.clone(), 0, sitting.warning.clone().into_iter().collect());
+    let mut envelope = sitting.envelope();
     let (mut voice, mut log) = sitting.hold(observe).await?;
     let prompt = |question: &Question| request.protocol.prompt(question);
     let likelihoods = holding::likelihoods(&mut voice, &request.benchmark, prompt).await?;
