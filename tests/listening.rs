@@ -53,6 +53,23 @@ fn two_models_answer_side_by_side() {
 }
 
 #[test]
+fn a_is_asked_what_it_makes_of_every_answer() {
+    let both = generate(BASE, &["--ignore-eos", "--with", REASONER, "--base", BASE]);
+    let to_a = |answer: &Value| -> Vec<f64> {
+        let probabilities = answer["heard"]["logprobs"].as_array().expect("a list");
+        probabilities.iter().map(|one| one.as_f64().expect("a number")).collect()
+    };
+    // Its own words are to A what they were when it said them, and another model's are not.
+    for (said, heard) in numbers(&both).into_iter().zip(to_a(&both)) {
+        assert!((said - heard).abs() < 1e-4, "{said} and {heard}");
+    }
+    let other = &both["others"][0];
+    assert!(numbers(other).into_iter().zip(to_a(other)).any(|(said, heard)| (said - heard).abs() > 0.1));
+    let level = other["heard"]["level"].as_str().expect("a level");
+    assert!(["I", "II", "III", "IV"].contains(&level) && other["heard"]["reasons"][0].is_string(), "{other}");
+}
+
+#[test]
 fn draws_belong_to_their_seed() {
     let drawn = |seed| generate(BASE, &["--ignore-eos", "--temperature", "1.5", "--seed", seed, "--samples", "2"]);
     let one = drawn("1");

@@ -15,6 +15,7 @@ use stethoscope_core::delta::DeltaError;
 use stethoscope_core::folder::SideFiles;
 use stethoscope_core::generation::{GenerateReport, GenerateRequest};
 use stethoscope_core::kernels::InstructionSet;
+use stethoscope_core::locating::{LocateRequest, Located};
 use stethoscope_core::merge::MergeCompute;
 use stethoscope_core::model::Model;
 use stethoscope_core::plugin::{ExtractReport, Extraction, Form};
@@ -30,7 +31,7 @@ use tokio::sync::oneshot;
 
 use crate::endpoint::EndpointError;
 use crate::engine;
-use crate::exam::ExamError;
+use crate::exam::{self, ExamError};
 use crate::files::{OpenError, OpenOptions, TextError, open_reference, read_text};
 use crate::listening::{self, ListeningError, Resident};
 use crate::merging;
@@ -295,6 +296,14 @@ impl Place for Platform {
         observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
     ) -> Result<GenerateReport, JobError> {
         listening::generate(self, request, observe).await
+    }
+
+    async fn locate(
+        &self,
+        request: &LocateRequest,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<Located, JobError> {
+        exam::locate::watch(self, request, observe).await
     }
 
     async fn merging(&self) -> Option<Box<dyn MergeCompute>> {

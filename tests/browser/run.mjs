@@ -4,6 +4,7 @@ import "./app.mjs";
 import "./bad_input.mjs";
 import "./delta.mjs";
 import "./engines.mjs";
+import "./listening.mjs";
 import "./pictures.mjs";
 import "./remote.mjs";
 import "./runs.mjs";

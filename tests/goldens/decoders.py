@@ -13,8 +13,10 @@ import tempfile
 import numpy
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from transformers import (
-    Gemma2Config, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, Qwen3Config, AutoModelForCausalLM,
+    AutoModelForCausalLM, Gemma2Config, LlamaConfig, MambaConfig, MistralConfig, MixtralConfig, Phi3Config, Qwen2Config,
+    Qwen3Config, Qwen3MoeConfig,
 )
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "crates/lm/goldens"
@@ -35,10 +37,22 @@ MODELS = {
     "qwen2": Qwen2Config(**SIZES, tie_word_embeddings=True),
     "qwen2_window": Qwen2Config(**SIZES, use_sliding_window=True, sliding_window=4, max_window_layers=1),
     "qwen3": Qwen3Config(**SIZES, head_dim=16),
+    "qwen3_moe": Qwen3MoeConfig(**SIZES, head_dim=16, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=24,
+                                norm_topk_prob=True, mlp_only_layers=[1]),
+    "qwen3_moe_step": Qwen3MoeConfig(**SIZES, num_experts=4, num_experts_per_tok=2, moe_intermediate_size=24,
+                                     decoder_sparse_step=2),
     "mistral": MistralConfig(**SIZES, sliding_window=6),
     "gemma2": Gemma2Config(**SIZES, head_dim=16, query_pre_attn_scalar=20, sliding_window=5,
                            attn_logit_softcapping=2.0, final_logit_softcapping=3.0),
+    "mamba": MambaConfig(vocab_size=96, hidden_size=48, num_hidden_layers=3, state_size=8, bos_token_id=0, eos_token_id=1,
+                         use_bias=True),
+    "mixtral": MixtralConfig(**SIZES, num_local_experts=4, num_experts_per_tok=2),
     "phi3": Phi3Config(**{**SIZES, "hidden_size": 64}, partial_rotary_factor=0.5),
+    # Of the prompts one is long from the start; the answers to the others become long on their way.
+    "phi3_longrope": Phi3Config(
+        **{**SIZES, "hidden_size": 64}, partial_rotary_factor=0.5, original_max_position_embeddings=8,
+        rope_parameters=dict(rope_type="longrope", rope_theta=10000.0, short_factor=[1.0, 1.1, 1.3, 1.6],
+                             long_factor=[1.2, 2.5, 5.0, 12.0])),
 }
 
 
@@ -63,16 +77,20 @@ def weight(name, shape, one_plus):
 
 
 def golden(config):
-    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32, attn_implementation="eager").eval()
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     one_plus = config.model_type == "gemma2"
-    tensors = []
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.copy_(weight(name, tuple(parameter.shape), one_plus))
-            tensors.append({"name": name, "shape": list(parameter.shape)})
+    order = {name: place for place, (name, _) in enumerate(model.named_parameters())}
     with tempfile.TemporaryDirectory() as folder:
         config.save_pretrained(folder)
         written = json.loads((pathlib.Path(folder) / "config.json").read_text())
+        # The names and shapes are those of files, which are not always those that the library has in memory.
+        model.save_pretrained(folder)
+        file = str(pathlib.Path(folder) / "model.safetensors")
+        shapes = {name: list(tensor.shape) for name, tensor in load_file(file).items()}
+        names = sorted(shapes, key=lambda name: (order.get(name, len(order)), name))
+        save_file({name: weight(name, shapes[name], one_plus) for name in names}, file, {"format": "pt"})
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+    tensors = [{"name": name, "shape": shapes[name]} for name in names]
     answers = []
     for prompt in PROMPTS:
         tokens = list(prompt)

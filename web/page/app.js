@@ -52,16 +52,19 @@ const downloadAll = async (files) => {
 };
 
 // What the app asks of the page.
-const host = (instrument, app) => ({
+const host = (instrument, models, app) => ({
   run: (job, request) => instrument.begin(job, request),
-  took: (job) => instrument.took(job),
-  stop: (job) => instrument.stop(job),
+  took: (job) => (models.has(job) ? models : instrument).took(job),
+  stop: (job) => (models.has(job) ? models : instrument).stop(job),
+  can_listen: () => models.canListen,
+  listen: (job, request) => models.begin(job, request),
   hold(reference, number, names) {
     const { paths, files, unreadable } = given[number];
     const isMeant = paths.map((path) => names.includes(path.split("/")[0]));
     const those = (list) => list.filter((_, index) => isMeant[index]);
     held.set(reference, { names, paths: those(paths), files: those(files), unreadable });
     instrument.ask("hold", { reference, ...held.get(reference) });
+    models.tell("hold", { reference, ...held.get(reference) });
   },
   read(job, number, name) {
     const { paths, files } = given[number];
@@ -91,6 +94,44 @@ const host = (instrument, app) => ({
   remember: settings.write,
   remembered: settings.read,
 });
+
+// Models speak in a worker of their own, whose module is as large as the rest of the page: it is started when somebody listens.
+const listeners = (told, hub) => {
+  let instrument;
+  const jobs = new Set();
+  const replay = async () => {
+    if (hub) await instrument.ask("hub", { endpoint: hub });
+    for (const [reference, what] of held) await instrument.ask("hold", { reference, ...what });
+  };
+  const start = () => {
+    const onEnd = (job, error) => {
+      jobs.delete(job);
+      told.onEnd(job, error);
+    };
+    const onBroken = (message) => {
+      told.onBroken(message);
+      replay();
+    };
+    instrument = new Instrument({ ...told, onEnd, onBroken, script: "listener.js" });
+    replay();
+  };
+  return {
+    // A page in one file has no room for it.
+    canListen: !globalThis.stethoscopeWorker,
+    has: (job) => jobs.has(job),
+    begin(job, request) {
+      if (!instrument) start();
+      jobs.add(job);
+      instrument.begin(job, request);
+    },
+    took: (job) => instrument.took(job),
+    stop(job) {
+      jobs.delete(job);
+      instrument.stop(job);
+    },
+    tell: (what, question) => instrument?.ask(what, question),
+  };
+};
 
 const give = (dropped, open) => {
   const number = given.push(dropped) - 1;
@@ -140,10 +181,18 @@ const open = async () => {
     },
   });
   const hub = new URLSearchParams(location.search).get("hub");
+  const models = listeners(
+    {
+      onEvent: (job, event) => app.event(job, event),
+      onEnd: (job, error) => app.ended(job, error),
+      onBroken: (message) => app.failed(`The models' worker failed and was started again: ${message}. Its model may be too large for a page`),
+    },
+    hub,
+  );
   if (hub) instrument.ask("hub", { endpoint: hub }).catch((error) => app.failed(error.message));
   const cores = navigator.hardwareConcurrency ?? 1;
   const place = `a page in this browser, ${cores} cores, WebGPU (${adapter.info?.vendor || "unnamed"})`;
-  app = await Window.open(canvas, host(instrument, () => app), place);
+  app = await Window.open(canvas, host(instrument, models, () => app), place);
   takeDrops(canvas, () => app);
   element("cover").hidden = true;
   canvas.focus();

@@ -8,8 +8,8 @@ export class Instrument {
   #told;
 
   // What is told: `onProgress(progress)`, `onEvent(job, event)`, `onEnd(job, error)`, `onFiles(files)`,
-  // `onBroken(message)`. A compiled
-  // `module` saves the worker from compiling its own.
+  // `onBroken(message)`. A compiled `module` saves the worker from compiling its own; `script` is the worker's, if it is not
+  // the first one.
   constructor(told) {
     this.#told = told;
     this.#start();
@@ -43,9 +43,10 @@ export class Instrument {
 
   #start() {
     // Where the page is one file, it says where in it the worker is.
-    const usual = () => ({ address: new URL("worker.js", import.meta.url), type: "module" });
-    const { address, type } = globalThis.stethoscopeWorker ?? usual();
-    this.#worker = new Worker(address, { type, name: "stethoscope" });
+    const usual = (script) => ({ address: new URL(script, import.meta.url), type: "module" });
+    const { script } = this.#told;
+    const { address, type } = (script ? undefined : globalThis.stethoscopeWorker) ?? usual(script ?? "worker.js");
+    this.#worker = new Worker(address, { type, name: script ?? "stethoscope" });
     this.#worker.postMessage({ module: this.#told.module });
     this.#worker.addEventListener("message", ({ data }) => this.#take(data));
     this.#worker.addEventListener("error", (event) => {

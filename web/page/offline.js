@@ -1,5 +1,5 @@
-// Keeps the page for when there is no network: all its files are fetched when it is first seen, and given from there
-// afterwards. A new version is fetched beside the old one, and used once no tab shows the old one any more.
+// Keeps the page for when there is no network: its files are fetched when it is first seen, those that run models when somebody
+// listens, and given from there afterwards. A new version is fetched beside the old one, and used once no tab shows the old one any more.
 importScripts("offline-files.js");
 
 const CACHE = `stethoscope-${self.VERSION}`;
@@ -29,7 +29,12 @@ addEventListener("fetch", (event) => {
   if (method !== "GET" || !url.startsWith(registration.scope)) return;
   const find = async () => {
     const cache = await caches.open(CACHE);
-    return (await cache.match(event.request, { ignoreSearch: true })) ?? fetch(event.request);
+    const kept = await cache.match(event.request, { ignoreSearch: true });
+    if (kept) return kept;
+    const fetched = await fetch(event.request);
+    // What runs models is large, and only for those who listen.
+    if (fetched.ok && self.LATER.some((file) => url.endsWith(`/${file}`))) await cache.put(event.request, fetched.clone());
+    return fetched;
   };
   event.respondWith(find());
 });

@@ -9,7 +9,9 @@ const linked = (source) =>
 for (const name of ["files.js", "stethoscope.js", "instrument.js", "app.js"]) addresses[name] = address(linked(text(name)));
 
 // A browser lets a page from a disk start no worker that is a module: it gets a script, with what it would import before it.
-const library = `${text("stethoscope.js")}\n${text("out.js")}`
+const library = ["stethoscope.js", "out.js", "serving.js"]
+  .map(text)
+  .join("\n")
   .replace(/^export \{.*\};?$/gm, "")
   .replace(/^export /gm, "")
   .replaceAll("import.meta.url", "location.href");

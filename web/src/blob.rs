@@ -1,13 +1,11 @@
 //! A file that a person gave to the page, read slice by slice.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use futures_util::lock::Mutex;
 use js_sys::{ArrayBuffer, Uint8Array};
 use send_wrapper::SendWrapper;
 use stethoscope_core::source::{Block, ByteSource, ReadError, ReadFuture};
-use stethoscope_gpu::JsBytes;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{DomException, File};
@@ -52,7 +50,7 @@ impl BlobSource {
         if available != end - start {
             return Err(ReadError::Shrank { name: name(), start, end, available: start + available });
         }
-        Ok(Block::foreign(Arc::new(JsBytes::new(bytes))))
+        Ok(block(bytes))
     }
 
     /// What a browser's refusal means. It looks at a file's size and time of modification before it gives bytes of it.
@@ -82,6 +80,18 @@ impl ByteSource for BlobSource {
     fn read_size(&self) -> u64 {
         READ_SIZE
     }
+}
+
+/// Bytes of the browser's. Where there is a GPU to hand them on to, they stay in its memory until somebody else wants them.
+#[cfg(feature = "page")]
+pub fn block(bytes: Uint8Array) -> Block {
+    Block::foreign(std::sync::Arc::new(stethoscope_gpu::JsBytes::new(bytes)))
+}
+
+/// Bytes of the browser's, in the module's memory.
+#[cfg(not(feature = "page"))]
+pub fn block(bytes: Uint8Array) -> Block {
+    bytes.to_vec().into()
 }
 
 /// How many bytes a file has.

@@ -1,31 +1,28 @@
 //! What the worker's script calls.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::error::Error;
 use std::rc::Rc;
 
 use futures_util::future::{AbortHandle, abortable};
-use js_sys::{Function, Promise};
+use js_sys::Function;
 use serde_json::{Value, json};
 use stethoscope_app::openings::LARGEST_REPORT;
 use stethoscope_app::saving;
 use stethoscope_core::compute::Preference;
 use stethoscope_core::report::DeltaReport;
 use stethoscope_core::source::ByteSource as _;
-use stethoscope_core::work::{Cancelled, Event, InspectRequest, Request};
+use stethoscope_core::work::{Event, InspectRequest, Request};
 use stethoscope_show::modules::SYNTHETIC;
 use stethoscope_show::text::printable;
 use stethoscope_show::{csv, inspect, page};
+use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use wasm_bindgen::{JsCast as _, JsValue};
-use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 use crate::blob::BlobSource;
 use crate::conformance::conformance;
-use crate::dropped::{Dropped, DroppedFile};
 use crate::engine::outlook;
+use crate::jobs::{Jobs, Telling, message, tell_json};
 use crate::platform::Platform;
 use crate::progress::Progress;
 use crate::writer::OutFolder;
@@ -36,7 +33,7 @@ use crate::writer::OutFolder;
 pub struct Stethoscope {
     platform: Rc<Platform>,
     run: RefCell<Option<AbortHandle>>,
-    jobs: RefCell<BTreeMap<u32, AbortHandle>>,
+    jobs: Jobs,
     report: RefCell<Option<DeltaReport>>,
 }
 
@@ -59,9 +56,7 @@ impl Stethoscope {
         files: Vec<File>,
         unreadable: Option<Vec<String>>,
     ) {
-        let files = paths.into_iter().zip(files).map(|(path, file)| DroppedFile { path, file }).collect();
-        let unreadable = unreadable.and_then(|words| <[String; 2]>::try_from(words).ok()).map(Into::into);
-        self.platform.hold(reference, Dropped { names, files, unreadable });
+        self.platform.checkpoints.hold(reference, names, paths, files, unreadable);
     }
 
     /// Lets models be written to a folder, by this name.
@@ -71,7 +66,7 @@ impl Stethoscope {
 
     /// Asks another Hub from now on.
     pub fn set_hub(&self, endpoint: &str) -> Result<(), JsValue> {
-        Ok(self.platform.set_hub(endpoint).map_err(|error| format!("{endpoint}: {error}"))?)
+        Ok(self.platform.checkpoints.set_hub(endpoint).map_err(|error| format!("{endpoint}: {error}"))?)
     }
 
     /// What a checkpoint is: `{ reference, facts, oddities }`, as JSON.
@@ -146,7 +141,8 @@ impl Stethoscope {
                     | Event::Rows { .. }
                     | Event::Token(_)
                     | Event::Answer(..)
-                    | Event::Generate(_) => return Ok(()),
+                    | Event::Generate(_)
+                    | Event::Located(_) => return Ok(()),
                 };
                 // What a listener throws is its own affair.
                 let _ = tell.call2(&JsValue::NULL, &progress.fraction(done).into(), &progress.line(done).into());
@@ -168,23 +164,17 @@ impl Stethoscope {
     /// Runs a request (JSON) as a job with a number, and calls `tell` with every event (JSON). What `tell` returns is
     /// awaited, so that whoever listens can have the job wait. Several jobs may run at once.
     pub async fn answer(&self, job: u32, request: String, tell: Function) -> Result<(), JsValue> {
-        let request: Request = serde_json::from_str(&request).map_err(|error| format!("the request: {error}"))?;
-        let mut observe = async |mut event: Event| {
-            if let Event::Delta(report) = &mut event {
-                // Each was told when it was measured, and to read them all at once would keep the page from painting.
-                report.tensors.clear();
-            }
-            tell_json(&tell, serde_json::to_string(&event)).await
+        let run = async |request: Request, telling: &mut Telling<'_>| {
+            let mut observe = async |mut event: Event| {
+                if let Event::Delta(report) = &mut event {
+                    // Each was told when it was measured, and to read them all at once would keep the page from painting.
+                    report.tensors.clear();
+                }
+                telling.event(&event).await
+            };
+            self.platform.run(request, Preference::Auto, &mut observe).await
         };
-        let (work, handle) = abortable(self.platform.run(request, Preference::Auto, &mut observe));
-        self.jobs.borrow_mut().insert(job, handle);
-        let ended = work.await;
-        self.jobs.borrow_mut().remove(&job);
-        match ended {
-            Ok(result) => Ok(result.map_err(|error| message(&error))?),
-            // Nobody waits for its end.
-            Err(_aborted) => Ok(()),
-        }
+        self.jobs.run(job, &request, &tell, run).await
     }
 
     /// Reads a file that may be a report, and calls `tell` with its rows, several at a time, and then
@@ -199,21 +189,19 @@ impl Stethoscope {
         let mut rows = std::mem::take(&mut report.tensors).into_iter().peekable();
         while rows.peek().is_some() {
             let some: Vec<Event> = rows.by_ref().take(ROWS_AT_ONCE).map(|row| Event::Tensor(Box::new(row))).collect();
-            if tell_json(&tell, serde_json::to_string(&some)).await.is_err() {
+            if tell_json(&tell, &some).await.is_err() {
                 // Nobody waits for the rest.
                 return Ok(());
             }
         }
         // Whether anybody hears the end, nobody needs to know.
-        let _ = tell_json(&tell, serde_json::to_string(&[Event::Delta(Box::new(report))])).await;
+        let _ = tell_json(&tell, &[Event::Delta(Box::new(report))]).await;
         Ok(())
     }
 
     /// Stops a job as soon as the step that is being computed is done.
     pub fn stop(&self, job: u32) {
-        if let Some(job) = self.jobs.borrow().get(&job) {
-            job.abort();
-        }
+        self.jobs.stop(job);
     }
 
     /// Stops the run, if there is one, as soon as the step that is being computed is done.
@@ -245,28 +233,3 @@ impl Stethoscope {
 
 /// Rows of a report that are told at once: few enough that the page reads them between two frames.
 const ROWS_AT_ONCE: usize = 32;
-
-/// Tells something as JSON, and waits until more may be told.
-async fn tell_json(tell: &Function, json: Result<String, serde_json::Error>) -> Result<(), Cancelled> {
-    let json = json.map_err(|_| Cancelled)?;
-    let told = tell.call1(&JsValue::NULL, &json.into()).map_err(|_| Cancelled)?;
-    if let Ok(promise) = told.dyn_into::<Promise>() {
-        JsFuture::from(promise).await.map_err(|_| Cancelled)?;
-    }
-    Ok(())
-}
-
-/// An error as one line, with what was behind it.
-fn message(error: &dyn Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        // Some say all that was behind them themselves.
-        if !message.ends_with(&error.to_string()) {
-            message.push_str(&format!(": {error}"));
-        }
-        source = error.source();
-    }
-    // A name in it may be a stranger's.
-    message.lines().map(printable).collect::<Vec<_>>().join("\n")
-}

@@ -5,7 +5,6 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use stethoscope_core::source::Block;
-use stethoscope_gpu::JsBytes;
 use stethoscope_remote::{Http, LocalFuture, Request, Response, TransportError};
 use url::Url;
 use wasm_bindgen::{JsCast, JsValue};
@@ -15,6 +14,7 @@ use web_sys::{
     RequestMode, WorkerGlobalScope,
 };
 
+use crate::blob::block;
 /// How long an answer may pause.
 const IDLE_TIME: Duration = Duration::from_secs(30);
 
@@ -137,7 +137,7 @@ async fn body(answer: &web_sys::Response, most: u64) -> Result<(Block, bool), Tr
         whole.set(&chunk, at);
         at += chunk.length();
     }
-    Ok((Block::foreign(std::sync::Arc::new(JsBytes::new(whole))), has_more))
+    Ok((block(whole), has_more))
 }
 
 /// The headers that the server lets a page see.

@@ -11,14 +11,24 @@
 #![cfg(target_arch = "wasm32")]
 
 pub mod blob;
+pub mod checkpoints;
+#[cfg(feature = "page")]
 pub mod conformance;
 pub mod dropped;
+#[cfg(feature = "page")]
 pub mod engine;
+#[cfg(feature = "page")]
 pub mod entry;
 pub mod http;
+pub mod jobs;
+#[cfg(feature = "page")]
 mod merging;
+#[cfg(feature = "page")]
 pub mod platform;
+#[cfg(feature = "page")]
 pub mod progress;
 pub mod turn;
+#[cfg(feature = "page")]
 pub mod window;
+#[cfg(feature = "page")]
 pub mod writer;

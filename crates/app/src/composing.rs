@@ -180,6 +180,11 @@ impl Composing {
         }
     }
 
+    /// Whether it is more than A as it is.
+    pub fn makes_something(&self) -> bool {
+        self.text.trim().trim_end_matches(';').trim_end() != A
+    }
+
     /// Whether there is a text before.
     pub fn can_undo(&self) -> bool {
         !self.earlier.is_empty() || self.text != self.settled

@@ -15,6 +15,7 @@ pub mod chosen;
 pub mod closeup;
 pub mod composing;
 pub mod kept;
+pub mod listening;
 pub mod measurement;
 pub mod mixing;
 pub mod notices;

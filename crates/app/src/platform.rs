@@ -28,6 +28,11 @@ pub trait Platform {
         false
     }
 
+    /// Whether models run here.
+    fn can_listen(&self) -> bool {
+        false
+    }
+
     /// Lets the person say where a folder is to be written, under a name that they may change; the answer comes with
     /// [`answers`](Self::answers).
     fn pick_out(&mut self, _name: &str) {}

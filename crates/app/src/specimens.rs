@@ -10,11 +10,16 @@ use egui::DroppedFileHandle;
 use stethoscope_core::checkpoint::Checkpoint;
 use stethoscope_core::compute::{Compute, InlineCompute};
 use stethoscope_core::folder::SideFiles;
+use stethoscope_core::generation::{GenerateReport, GenerateRequest};
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::model::Model;
+use stethoscope_core::report::{ComputeInfo, Envelope};
 use stethoscope_core::source::{ByteSource, ReadFuture};
 use stethoscope_core::synthetic::demo;
 use stethoscope_core::work::{Cancelled, Event, Place, Request, WorkError, answer};
+use stethoscope_lm::answering::{self, Kept};
+use stethoscope_lm::device::Device;
+use stethoscope_lm::listening::ListenError;
 
 use crate::platform::{Answer, Job, Opening, Pick, Platform, Poll, Side};
 
@@ -77,6 +82,13 @@ impl From<WorkError> for Failed {
     }
 }
 
+impl From<ListenError> for Failed {
+    fn from(error: ListenError) -> Self {
+        let why = std::error::Error::source(&error).map_or_else(String::new, |source| format!(": {source}"));
+        Self(format!("{error}{why}"))
+    }
+}
+
 impl Place for Here {
     type Error = Failed;
 
@@ -91,6 +103,16 @@ impl Place for Here {
 
     async fn engine(&self) -> Result<Box<dyn Compute>, Failed> {
         Ok(Box::new(InlineCompute::new(InstructionSet::Portable)))
+    }
+
+    async fn generate(
+        &self,
+        request: &GenerateRequest,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<GenerateReport, Failed> {
+        let compute = ComputeInfo { backend: "candle-cpu".into(), adapter: "any".into(), threads: 1 };
+        let envelope = Envelope::new("generate", compute, 0, Vec::new());
+        answering::answer(self, &Device::Cpu, &mut Kept::default(), envelope, request, observe).await
     }
 
     fn clock(&self) -> f64 {
@@ -115,6 +137,10 @@ impl Platform for Specimen {
     fn run(&mut self, request: Request) -> Box<dyn Job> {
         self.0.borrow_mut().asked.push(request.clone());
         Box::new(self.answer(request))
+    }
+
+    fn can_listen(&self) -> bool {
+        true
     }
 
     fn pick(&mut self, side: Side, what: Pick) {

@@ -1,5 +1,6 @@
 //! Everything that the app knows, and what can be done to it.
 
+mod listening;
 mod looking;
 mod making;
 mod measuring;
@@ -13,6 +14,7 @@ use crate::chosen::Chosen;
 use crate::closeup::Looking;
 use crate::composing::Composing;
 use crate::kept::Kept;
+use crate::listening::Listening;
 use crate::measurement::Measurement;
 use crate::notices::{Gravity, Notices};
 use crate::pictures::Pictures;
@@ -53,6 +55,8 @@ pub struct State {
     pub composing: Composing,
     /// What it makes, measured while it changes.
     pub previewing: Previewing,
+    /// A prompt, and what the models say to it.
+    pub listening: Listening,
     /// What was measured before, to be shown again.
     kept: Kept,
     /// How the table is sorted and filtered.
@@ -92,6 +96,7 @@ impl State {
             selecting: Selecting::default(),
             composing: Composing::default(),
             previewing: Previewing::default(),
+            listening: Listening::default(),
             kept: Kept::default(),
             table: Table::default(),
             notices: Notices::default(),
@@ -249,6 +254,7 @@ impl State {
         self.update_selection();
         self.update_closeup();
         self.update_recipe();
+        self.listening.drain();
         self.measure_when_ready();
     }
 
@@ -299,6 +305,7 @@ impl State {
         is_opening
             || self.looking.is_running()
             || self.composing.is_running()
+            || self.listening.is_running()
             || self.previewing.is_running()
             || (self.previewing.is_possible() && !self.previewing.is_begun() && self.is_at_hand())
             || self.pictures.is_awaiting()

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::closeup::{Closeup, CloseupRequest};
 use crate::generation::{Answer, GenerateReport, GenerateRequest, GeneratedToken};
 use crate::inspection::Inspection;
+use crate::locating::{LocateRequest, Located};
 use crate::outline::Outline;
 use crate::plugin::{ExtractReport, Form};
 use crate::preview::{Preview, PreviewRequest, PreviewRow};
@@ -52,6 +53,8 @@ pub enum Request {
     /// What models say to a prompt; answered by [`Event::Token`] as they speak and [`Event::Answer`] as each ends, then
     /// [`Event::Generate`].
     Generate(GenerateRequest),
+    /// Which modules carry a skill; answered by [`Event::Located`] after every model that was heard.
+    Locate(LocateRequest),
 }
 
 /// How B differs from A.
@@ -215,6 +218,8 @@ pub enum Event {
     Answer(usize, Box<Answer>),
     /// The end of [`Request::Generate`].
     Generate(Box<GenerateReport>),
+    /// What a search knows so far; the last one ends [`Request::Locate`].
+    Located(Box<Located>),
 }
 
 /// Nobody listens any more: the job stops.

@@ -1,33 +1,53 @@
-//! The keys and values of tokens that were seen, so that each is computed once.
+//! What a model knows of tokens that it has seen, so that each is computed once.
 
-use std::sync::Arc;
+mod keys_and_values;
+mod states;
 
-use candle_core::{CpuStorage, CudaStorage, DType, Device, InplaceOp2, Layout, Result, Tensor};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::config::DecoderConfig;
-use crate::ops::attention::Place;
-use crate::ops::contiguous;
+use candle_core::{Device, Result};
 
-/// Room for the keys and values of some sequences, allotted once.
-pub struct KeyValueCache {
-    layers: Vec<(Tensor, Tensor)>,
-    sequences: usize,
+use crate::config::{DecoderConfig, MixerConfig};
+use crate::ops::run::Run;
+
+pub(crate) use keys_and_values::KeysAndValues;
+pub(crate) use states::States;
+
+/// Room for what is known of some sequences, allotted once.
+pub struct Cache {
+    layers: Vec<Kept>,
+    /// How many tokens of each sequence are in its states: unlike keys and values, those cannot be taken back.
+    seen: Vec<AtomicUsize>,
     positions: usize,
 }
 
-impl KeyValueCache {
+/// What one layer keeps.
+pub(crate) enum Kept {
+    /// One for each position.
+    KeysAndValues(KeysAndValues),
+    /// One for all positions together.
+    States(States),
+}
+
+/// What stands for the number of tokens in states that were left half changed.
+const UNKNOWN: usize = usize::MAX;
+
+impl Cache {
     /// Room for so many sequences of so many positions each.
     pub fn new(config: &DecoderConfig, sequences: usize, positions: usize, device: &Device) -> Result<Self> {
-        let shape = (sequences, config.key_value_heads, positions, config.head_features);
-        let dtype = if device.is_cpu() { DType::F32 } else { DType::BF16 };
-        let empty = || Tensor::zeros(shape, dtype, device);
-        let layers = (0..config.layers).map(|_| Ok((empty()?, empty()?))).collect::<Result<_>>()?;
-        Ok(Self { layers, sequences, positions })
+        let layer = || match &config.mixer {
+            MixerConfig::Attention(attention) => {
+                KeysAndValues::new(attention, sequences, positions, device).map(Kept::KeysAndValues)
+            }
+            MixerConfig::StateSpace(space) => States::new(space, sequences, device).map(Kept::States),
+        };
+        let layers = (0..config.layers).map(|_| layer()).collect::<Result<_>>()?;
+        Ok(Self { layers, seen: (0..sequences).map(|_| AtomicUsize::new(0)).collect(), positions })
     }
 
     /// How many sequences there is room for.
     pub const fn sequences(&self) -> usize {
-        self.sequences
+        self.seen.len()
     }
 
     /// How many positions of each.
@@ -35,76 +55,54 @@ impl KeyValueCache {
         self.positions
     }
 
-    /// Bytes that such a cache takes when it is full.
+    /// Bytes that such a cache takes.
     pub fn bytes(config: &DecoderConfig, sequences: usize, positions: usize, device: &Device) -> u64 {
-        let features = (config.key_value_heads * config.head_features * 2) as u64;
-        let numbers = features * config.layers as u64 * sequences as u64 * positions as u64;
-        numbers * if device.is_cpu() { 4 } else { 2 }
+        let each = match &config.mixer {
+            MixerConfig::Attention(attention) => KeysAndValues::bytes(attention, positions, device),
+            MixerConfig::StateSpace(space) => States::bytes(space, device),
+        };
+        each.saturating_mul(config.layers as u64).saturating_mul(sequences as u64)
     }
 
-    /// Keeps one layer's keys and values \[tokens, groups, features\] of tokens at these places, and gives all that are kept:
-    /// each \[sequences, groups, positions, features\].
-    pub(crate) fn keep(
-        &self,
-        layer: usize,
-        keys: &Tensor,
-        values: &Tensor,
-        places: &Arc<[Place]>,
-    ) -> Result<(&Tensor, &Tensor)> {
-        let (kept_keys, kept_values) = &self.layers[layer];
-        for (kept, new) in [(kept_keys, keys), (kept_values, values)] {
-            let new = new.contiguous()?;
-            if kept.device().is_cpu() {
-                kept.inplace_op2(&new, &Keep { places: places.clone() })?;
-            } else {
-                keep_by_run(kept, &new, places)?;
+    pub(crate) fn layer(&self, layer: usize) -> &Kept {
+        &self.layers[layer]
+    }
+
+    /// Whether a state can be changed by these runs: each must follow what its sequence's state holds, or begin it anew. Until
+    /// they [end](Self::end), that of their sequences is not known.
+    pub(crate) fn begin(&self, runs: &[Run]) -> Result<()> {
+        for (number, Run { sequence, position, .. }) in runs.iter().enumerate() {
+            let Some(seen) = self.seen.get(*sequence) else {
+                candle_core::bail!("sequence {sequence} is outside of {} sequences", self.seen.len())
+            };
+            if runs[..number].iter().any(|run| run.sequence == *sequence) {
+                candle_core::bail!("the tokens of sequence {sequence} do not follow each other in the batch")
+            }
+            match seen.load(Ordering::Relaxed) {
+                _ if *position == 0 => {}
+                seen if seen == *position => {}
+                UNKNOWN => candle_core::bail!(
+                    "position {position} of sequence {sequence} follows a step that failed, so its state is not known; \
+                     begin it anew"
+                ),
+                seen => candle_core::bail!(
+                    "position {position} of sequence {sequence} does not follow the {seen} tokens that are in its state; \
+                     begin it anew"
+                ),
             }
         }
-        Ok((kept_keys, kept_values))
-    }
-}
-
-/// Copies tokens that follow each other in a sequence together.
-fn keep_by_run(kept: &Tensor, new: &Tensor, places: &[Place]) -> Result<()> {
-    let follows = |one: &Place, next: &Place| one.sequence == next.sequence && one.position + 1 == next.position;
-    let mut first = 0;
-    for run in places.chunk_by(follows) {
-        let tokens = new.narrow(0, first, run.len())?.transpose(0, 1)?.contiguous()?.unsqueeze(0)?;
-        kept.narrow(0, run[0].sequence, 1)?.slice_set(&tokens, 2, run[0].position)?;
-        first += run.len();
-    }
-    Ok(())
-}
-
-struct Keep {
-    places: Arc<[Place]>,
-}
-
-impl InplaceOp2 for Keep {
-    fn name(&self) -> &'static str {
-        "keep-keys-and-values"
-    }
-
-    fn cpu_fwd(&self, kept: &mut CpuStorage, kept_layout: &Layout, new: &CpuStorage, layout: &Layout) -> Result<()> {
-        let (sequences, groups, positions, features) = kept_layout.shape().dims4()?;
-        let new = contiguous::<f32>(new, layout)?;
-        let (CpuStorage::F32(kept), Some((start, end))) = (kept, kept_layout.contiguous_offsets()) else {
-            candle_core::bail!("keys and values on the CPU are kept in F32, in one piece")
-        };
-        let kept = &mut kept[start..end];
-        for (token, place) in new.chunks_exact(groups * features).zip(self.places.iter()) {
-            if place.sequence >= sequences || place.position >= positions {
-                candle_core::bail!("{place:?} is outside of {sequences} sequences of {positions} positions")
-            }
-            for (group, numbers) in token.chunks_exact(features).enumerate() {
-                let at = ((place.sequence * groups + group) * positions + place.position) * features;
-                kept[at..at + features].copy_from_slice(numbers);
-            }
+        for run in runs {
+            self.seen[run.sequence].store(UNKNOWN, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    fn cuda_fwd(&self, _: &mut CudaStorage, _: &Layout, _: &CudaStorage, _: &Layout) -> Result<()> {
-        candle_core::bail!("keys and values on a GPU are kept run by run")
+    /// The runs' tokens are in the states of all layers.
+    pub(crate) fn end(&self, runs: &[Run]) {
+        for run in runs {
+            if let Some(seen) = self.seen.get(run.sequence) {
+                seen.store(run.position + run.tokens.len(), Ordering::Relaxed);
+            }
+        }
     }
 }

@@ -2,15 +2,24 @@
 //!
 //! What this crate cannot compute is refused by name. Nothing is guessed: what has no default in transformers must be there.
 
+mod attention;
 mod error;
+mod feed_forward;
 mod rope;
 mod settings;
+mod state_space;
 
 use serde_json::Value;
 
+pub use attention::AttentionConfig;
 pub use error::ConfigError;
-pub use rope::{Rope, Scaling};
+pub use feed_forward::{FeedForwardConfig, MixtureConfig};
+pub use rope::{Beyond, Rope, Scaling};
 use settings::Settings;
+pub use state_space::StateSpaceConfig;
+
+/// Far above any model's, and few enough for a list of all of them.
+const MOST_LAYERS: usize = 1 << 16;
 
 /// How one decoder computes.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,25 +32,13 @@ pub struct DecoderConfig {
     pub hidden: usize,
     /// Blocks.
     pub layers: usize,
-    /// Query heads.
-    pub heads: usize,
-    /// Key and value heads, which divide the query heads into groups.
-    pub key_value_heads: usize,
-    /// Features of a head.
-    pub head_features: usize,
-    /// Features inside an MLP.
-    pub intermediate: usize,
+    /// What carries something from one token of a sequence to another.
+    pub mixer: MixerConfig,
+    /// For each layer, what it does then with every token on its own, if anything.
+    pub feed_forward: Vec<Option<FeedForwardConfig>>,
     /// What is added to a mean square before its root.
     pub epsilon: f64,
-    /// How positions turn queries and keys.
-    pub rope: Rope,
-    /// What scores are multiplied by.
-    pub attention_scale: f64,
-    /// For each layer, how many positions a query sees, itself included; none for all.
-    pub windows: Vec<Option<usize>>,
-    /// Scores and logits stay within ± these: c · tanh(x / c).
-    pub attention_cap: Option<f64>,
-    /// As [`attention_cap`](Self::attention_cap), of the logits.
+    /// Logits stay within ± this: c · tanh(logit / c).
     pub logit_cap: Option<f64>,
     /// What the gate's numbers go through.
     pub activation: Activation,
@@ -49,16 +46,25 @@ pub struct DecoderConfig {
     pub gains_are_one_plus: bool,
     /// Whether both halves of a block have a norm behind them, too.
     pub is_normed_after: bool,
-    /// Whether queries and keys have norms of their own, head by head.
-    pub has_head_norms: bool,
+    /// Whether the stream between the layers is F32 even where the weights are not.
+    pub is_stream_wide: bool,
     /// What embeddings are multiplied by.
     pub embedding_scale: f64,
     /// Whether the head is the embedding.
     pub is_tied: bool,
-    /// Positions that the model was made for.
-    pub positions: usize,
+    /// Positions that the model was made for, where there is an end to them.
+    pub positions: Option<usize>,
     /// Tokens at which the model ends.
     pub end_ids: Vec<u32>,
+}
+
+/// What carries something from one token of a sequence to another.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MixerConfig {
+    /// Every token looks at those before it.
+    Attention(AttentionConfig),
+    /// A state goes from token to token.
+    StateSpace(StateSpaceConfig),
 }
 
 /// The families whose computation is known here.
@@ -66,26 +72,35 @@ pub struct DecoderConfig {
 pub enum Family {
     /// Llama 2 and 3.
     Llama,
+    /// Mamba: a state space in place of attention, and no MLP.
+    Mamba,
     /// Qwen2 and Qwen2.5: biases on queries, keys and values.
     Qwen2,
     /// Qwen3: norms on queries and keys.
     Qwen3,
+    /// Qwen3 with experts in some layers or all.
+    Qwen3Moe,
     /// Mistral: windows.
     Mistral,
     /// Gemma 2: norms on both sides, caps, every other layer with a window.
     Gemma2,
+    /// Mixtral: Mistral with experts.
+    Mixtral,
     /// Phi-3 and Phi-4: queries, keys and values in one matrix.
     Phi3,
 }
 
 impl Family {
-    const ALL: [(&str, Self); 6] = [
+    const ALL: [(&str, Self); 9] = [
         ("gemma2", Self::Gemma2),
         ("llama", Self::Llama),
+        ("mamba", Self::Mamba),
         ("mistral", Self::Mistral),
+        ("mixtral", Self::Mixtral),
         ("phi3", Self::Phi3),
         ("qwen2", Self::Qwen2),
         ("qwen3", Self::Qwen3),
+        ("qwen3_moe", Self::Qwen3Moe),
     ];
 
     fn from_model_type(name: &str) -> Option<Self> {
@@ -103,6 +118,14 @@ pub enum Activation {
 }
 
 impl DecoderConfig {
+    /// Whether a sequence of so many tokens is computed otherwise than a shorter one; see [`Beyond`].
+    pub fn is_long(&self, length: usize) -> bool {
+        match &self.mixer {
+            MixerConfig::Attention(attention) => attention.rope.is_long(length),
+            MixerConfig::StateSpace(_) => false,
+        }
+    }
+
     /// Reads a `config.json`.
     pub fn parse(json: &Value) -> Result<Self, ConfigError> {
         let settings = Settings::new(json)?;
@@ -112,82 +135,43 @@ impl DecoderConfig {
             known: Family::ALL.map(|(name, _)| name).join(", "),
         })?;
         let is_gemma = family == Family::Gemma2;
-        let (hidden, heads) = (settings.size("hidden_size")?, settings.size("num_attention_heads")?);
-        let key_value_heads = settings.size_or(
-            "num_key_value_heads",
-            match family {
-                Family::Mistral => 8,
-                _ => heads,
-            },
-        )?;
-        if heads % key_value_heads != 0 {
-            return Err(ConfigError::Heads { heads, key_value_heads });
-        }
-        let head_features = match settings.optional_size("head_dim")? {
-            Some(features) => features,
-            None if family == Family::Qwen3 => 128,
-            None if is_gemma => 256,
-            None => hidden / heads,
-        };
-        let positions = settings.size("max_position_embeddings")?;
+        let hidden = settings.size("hidden_size")?;
         let layers = settings.size("num_hidden_layers")?;
-        let rope = Rope::parse(&settings, head_features, positions)?;
-        let query_scale =
-            if is_gemma { settings.number_or("query_pre_attn_scalar", 256.0)? } else { head_features as f64 };
+        if layers > MOST_LAYERS {
+            return Err(ConfigError::unsupported("num_hidden_layers", layers.to_string(), "up to 65536"));
+        }
+        let is_mamba = family == Family::Mamba;
+        let positions = if is_mamba { None } else { Some(settings.size("max_position_embeddings")?) };
+        let mixer = match positions {
+            Some(positions) => {
+                MixerConfig::Attention(AttentionConfig::parse(&settings, family, hidden, layers, positions)?)
+            }
+            None => MixerConfig::StateSpace(StateSpaceConfig::parse(&settings, hidden)?),
+        };
+        let epsilon = match family {
+            Family::Mamba => settings.number_or("layer_norm_epsilon", 1e-5)?,
+            Family::Phi3 | Family::Mixtral => settings.number_or("rms_norm_eps", 1e-5)?,
+            _ => settings.number_or("rms_norm_eps", 1e-6)?,
+        };
         Ok(Self {
             family,
             vocabulary: settings.size("vocab_size")?,
             hidden,
             layers,
-            heads,
-            key_value_heads,
-            head_features,
-            intermediate: settings.size("intermediate_size")?,
-            epsilon: settings.number_or("rms_norm_eps", if family == Family::Phi3 { 1e-5 } else { 1e-6 })?,
-            rope,
-            attention_scale: query_scale.powf(-0.5),
-            windows: windows(&settings, family, layers)?,
-            attention_cap: if is_gemma { settings.optional_number_or("attn_logit_softcapping", 50.0)? } else { None },
+            mixer,
+            feed_forward: FeedForwardConfig::parse(&settings, family, layers)?,
+            epsilon,
             logit_cap: if is_gemma { settings.optional_number_or("final_logit_softcapping", 30.0)? } else { None },
             activation: activation(&settings, is_gemma)?,
             gains_are_one_plus: is_gemma,
             is_normed_after: is_gemma,
-            has_head_norms: family == Family::Qwen3,
+            is_stream_wide: is_mamba && settings.flag_or("residual_in_fp32", true)?,
             embedding_scale: if is_gemma { (hidden as f64).sqrt() } else { 1.0 },
-            is_tied: settings.flag_or("tie_word_embeddings", is_gemma)?,
+            is_tied: settings.flag_or("tie_word_embeddings", is_gemma || is_mamba)?,
             positions,
             end_ids: settings.token_ids("eos_token_id")?,
         })
     }
-}
-
-/// The window of each layer, from the list of layers' kinds that transformers 5 writes, or by the family's older rule.
-fn windows(settings: &Settings<'_>, family: Family, layers: usize) -> Result<Vec<Option<usize>>, ConfigError> {
-    let window = match family {
-        Family::Llama => None,
-        Family::Qwen2 | Family::Qwen3 if !settings.flag_or("use_sliding_window", false)? => None,
-        Family::Mistral | Family::Gemma2 => settings.optional_size_or("sliding_window", 4096)?,
-        Family::Qwen2 | Family::Qwen3 | Family::Phi3 => settings.optional_size("sliding_window")?,
-    };
-    let Some(window) = window else { return Ok(vec![None; layers]) };
-    let kinds = settings.texts("layer_types")?;
-    if let Some(kinds) = kinds {
-        if kinds.len() != layers {
-            return Err(ConfigError::LayerTypes { found: kinds.len(), layers });
-        }
-        let one = |kind: &&str| match *kind {
-            "sliding_attention" => Ok(Some(window)),
-            "full_attention" => Ok(None),
-            other => Err(ConfigError::unsupported("layer_types", other, "sliding_attention and full_attention")),
-        };
-        return kinds.iter().map(one).collect();
-    }
-    let from = match family {
-        Family::Qwen2 | Family::Qwen3 => settings.size_or("max_window_layers", 28)?,
-        _ => 0,
-    };
-    let is_windowed = |layer: usize| if family == Family::Gemma2 { layer.is_multiple_of(2) } else { layer >= from };
-    Ok((0..layers).map(|layer| is_windowed(layer).then_some(window)).collect())
 }
 
 fn activation(settings: &Settings<'_>, is_gemma: bool) -> Result<Activation, ConfigError> {

@@ -4,6 +4,9 @@
 //! new prompts as a step has room for; a slot whose answer is finished takes the next prompt. On the CPU an answer is the
 //! same bit for bit whatever else is in the batch: what a token gets does not depend on its neighbours (see
 //! [`ops`](crate::ops)), and its draw belongs to the seed, the question, the sample and the position.
+//!
+//! A model with two sets of rotary frequencies uses the second for all of a sequence that is long. So an answer that becomes
+//! long is computed once more from its first token, as transformers does when it generates.
 
 mod slot;
 mod unfolding;
@@ -14,7 +17,7 @@ use stethoscope_core::generation::FinishReason;
 use stethoscope_core::random::Stream;
 use stethoscope_core::sampling::Sampling;
 
-use crate::cache::KeyValueCache;
+use crate::cache::Cache;
 use crate::decoder::{Batch, Decoder};
 use crate::draw::{Drawn, check, draw};
 use crate::error::LmError;
@@ -78,7 +81,7 @@ pub enum Event {
 /// Answers in the making.
 pub struct Generation<'a> {
     decoder: &'a Decoder,
-    cache: KeyValueCache,
+    cache: Cache,
     sampling: Sampling,
     text: Option<&'a dyn Detokenizer>,
     waiting: VecDeque<(usize, Prompt)>,
@@ -90,7 +93,7 @@ impl<'a> Generation<'a> {
     /// In as many slots as the cache has. Without a detokenizer there are no texts, and stop texts and waits are refused.
     pub fn new(
         decoder: &'a Decoder,
-        cache: KeyValueCache,
+        cache: Cache,
         sampling: Sampling,
         text: Option<&'a dyn Detokenizer>,
     ) -> Result<Self, LmError> {
@@ -157,16 +160,18 @@ impl<'a> Generation<'a> {
 
     /// The tokens of this step, and the slots that draw from its logits.
     fn batch(&mut self) -> Option<(Batch, Vec<usize>)> {
-        let mut batch = Batch { tokens: Vec::new(), places: [].into(), wanted: Vec::new() };
+        let mut batch = Batch { tokens: Vec::new(), places: [].into(), lengths: Vec::new(), wanted: Vec::new() };
         let (mut places, mut drawing) = (Vec::new(), Vec::new());
         let mut room = PROMPT_TOKENS;
         for (sequence, slot) in self.slots.iter_mut().enumerate() {
             let Some(slot) = slot else { continue };
+            slot.compute_as(self.decoder.config().is_long(slot.length()));
             // An answer's token is always computed, however many there are.
             let count = if slot.pending() == 1 { 1 } else { slot.pending().min(room) };
             room = room.saturating_sub(count);
             let first = slot.computed();
             batch.tokens.extend_from_slice(slot.take(count));
+            batch.lengths.extend(std::iter::repeat_n(slot.length(), count));
             places.extend((first..first + count).map(|position| Place { sequence, position }));
             if slot.pending() == 0 {
                 batch.wanted.push(batch.tokens.len() as u32 - 1);

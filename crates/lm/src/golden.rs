@@ -21,7 +21,7 @@ pub struct Golden {
     pub answers: Vec<Answer>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Named {
     pub name: String,
     pub shape: Vec<usize>,
@@ -34,8 +34,22 @@ pub struct Answer {
     pub greedy: Vec<u32>,
 }
 
-pub const NAMES: [&str; 9] =
-    ["gemma2", "llama3", "llama_linear", "llama_yarn", "mistral", "phi3", "qwen2", "qwen2_window", "qwen3"];
+pub const NAMES: [&str; 14] = [
+    "gemma2",
+    "llama3",
+    "llama_linear",
+    "llama_yarn",
+    "mamba",
+    "mistral",
+    "mixtral",
+    "phi3",
+    "phi3_longrope",
+    "qwen2",
+    "qwen2_window",
+    "qwen3",
+    "qwen3_moe",
+    "qwen3_moe_step",
+];
 
 impl Golden {
     pub fn named(name: &str) -> Self {
@@ -49,35 +63,54 @@ impl Golden {
 
     /// The model with this configuration.
     pub fn model(&self, config: &Value) -> Model {
+        stored(config, self.stored_tensors())
+    }
+
+    /// Its tensors: name, shape and numbers.
+    pub fn stored_tensors(&self) -> impl Iterator<Item = (Named, Vec<f32>)> {
         let one_plus = self.config["model_type"] == "gemma2";
-        let (mut header, mut bytes) = (serde_json::Map::new(), Vec::new());
-        for Named { name, shape } in &self.tensors {
-            let start = bytes.len();
-            bytes.extend(weight(name, shape.iter().product(), one_plus).flat_map(f32::to_le_bytes));
-            header
-                .insert(name.clone(), json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, bytes.len()] }));
-        }
-        let header = Value::Object(header).to_string();
-        let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &bytes].concat();
-        let files = CheckpointFiles {
-            reference: "tiny".to_owned(),
-            shards: vec![Arc::new(MemorySource::new("model.safetensors", file))],
-            index: None,
-            side_files: BTreeMap::from([("config.json".to_owned(), config.to_string().into_bytes())]),
-            notes: Vec::new(),
-        };
-        Model::new(pollster::block_on(Checkpoint::read(files)).unwrap(), None)
+        let numbers = move |name: &str, shape: &[usize]| weight(name, shape.iter().product(), one_plus).collect();
+        self.tensors.iter().map(move |tensor| (tensor.clone(), numbers(&tensor.name, &tensor.shape)))
     }
 
     pub fn decoder(&self) -> Decoder {
-        pollster::block_on(Decoder::load(
-            &self.model(&self.config),
-            &Device::Cpu,
-            &SharedTensors::default(),
-            async |_, _| Ok(()),
-        ))
-        .unwrap()
+        decoder(&self.model(&self.config))
     }
+}
+
+pub fn decoder(model: &Model) -> Decoder {
+    let shared = SharedTensors::default();
+    pollster::block_on(Decoder::load(model, &Device::Cpu, &shared, async |_, _| Ok(()))).unwrap()
+}
+
+/// A model of these tensors.
+pub fn stored(config: &Value, tensors: impl IntoIterator<Item = (Named, Vec<f32>)>) -> Model {
+    stored_as("F32", f32::to_le_bytes, config, tensors)
+}
+
+/// A model of these tensors, whose numbers are stored in some dtype.
+pub fn stored_as<const BYTES: usize>(
+    dtype: &str,
+    encode: impl Fn(f32) -> [u8; BYTES],
+    config: &Value,
+    tensors: impl IntoIterator<Item = (Named, Vec<f32>)>,
+) -> Model {
+    let (mut header, mut bytes) = (serde_json::Map::new(), Vec::new());
+    for (Named { name, shape }, numbers) in tensors {
+        let start = bytes.len();
+        bytes.extend(numbers.into_iter().flat_map(&encode));
+        header.insert(name, json!({ "dtype": dtype, "shape": shape, "data_offsets": [start, bytes.len()] }));
+    }
+    let header = Value::Object(header).to_string();
+    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &bytes].concat();
+    let files = CheckpointFiles {
+        reference: "tiny".to_owned(),
+        shards: vec![Arc::new(MemorySource::new("model.safetensors", file))],
+        index: None,
+        side_files: BTreeMap::from([("config.json".to_owned(), config.to_string().into_bytes())]),
+        notes: Vec::new(),
+    };
+    Model::new(pollster::block_on(Checkpoint::read(files)).unwrap(), None)
 }
 
 /// Numbers that follow from the name: the twin of `weight` in the script.

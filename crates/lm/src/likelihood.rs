@@ -1,6 +1,6 @@
 //! How likely a model holds a given text to be: what exams measure where answers would be too few.
 
-use crate::cache::KeyValueCache;
+use crate::cache::Cache;
 use crate::decoder::{Batch, Decoder};
 use crate::draw::log_probability;
 use crate::error::LmError;
@@ -30,8 +30,9 @@ struct Walk<'t> {
 
 impl Decoder {
     /// For each text, the natural logarithm of the probability of each of its scored tokens, given those before it; none where
-    /// the model's logits are not numbers. As many texts are computed together as the cache has sequences.
-    pub fn log_likelihoods(&self, texts: &[Scored], cache: &KeyValueCache) -> Result<Vec<Vec<Option<f32>>>, LmError> {
+    /// the model's logits are not numbers. Where a sequence's length has a say in how it is computed, that is the whole text's. As
+    /// many texts are computed together as the cache has sequences.
+    pub fn log_likelihoods(&self, texts: &[Scored], cache: &Cache) -> Result<Vec<Vec<Option<f32>>>, LmError> {
         let vocabulary = self.config().vocabulary;
         for Scored { tokens, first } in texts {
             if *first == 0 || tokens.is_empty() {
@@ -54,9 +55,9 @@ impl Decoder {
     }
 
     /// Computes some more tokens; tells whether there were any.
-    fn step(&self, walks: &mut [Walk<'_>], cache: &KeyValueCache) -> Result<bool, LmError> {
+    fn step(&self, walks: &mut [Walk<'_>], cache: &Cache) -> Result<bool, LmError> {
         let mut room = TOKENS.min((LOGITS / self.config().vocabulary).max(1));
-        let mut batch = Batch { tokens: Vec::new(), places: [].into(), wanted: Vec::new() };
+        let mut batch = Batch { tokens: Vec::new(), places: [].into(), lengths: Vec::new(), wanted: Vec::new() };
         let (mut places, mut asked) = (Vec::new(), Vec::new());
         for (sequence, walk) in walks.iter_mut().enumerate() {
             let Scored { tokens, first } = walk.text;
@@ -70,6 +71,7 @@ impl Decoder {
                 }
                 batch.tokens.push(tokens[position]);
                 places.push(Place { sequence, position });
+                batch.lengths.push(tokens.len() - 1);
             }
             walk.computed += count;
         }

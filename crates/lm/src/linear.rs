@@ -22,6 +22,11 @@ pub struct Linear {
 }
 
 impl Linear {
+    /// Numbers of its tensors.
+    pub fn parameters(&self) -> usize {
+        self.weight.elem_count() + self.bias.as_ref().map_or(0, Tensor::elem_count)
+    }
+
     /// Of inputs \[tokens, in\], the outputs \[tokens, out\]. On the CPU inputs are F32 and sums are made in F32, whatever the
     /// weights are, and an output is the same bit for bit whatever tokens stand beside it.
     ///

@@ -6,7 +6,7 @@ use stethoscope_core::model::Model;
 use stethoscope_core::sampling::Sampling;
 use stethoscope_core::work::{Cancelled, Event};
 
-use crate::cache::KeyValueCache;
+use crate::cache::Cache;
 use crate::decoder::Decoder;
 use crate::error::LmError;
 use crate::generation::{self, Generation, Prompt};
@@ -152,7 +152,8 @@ impl Listener {
         let longest = prompts.iter().map(|prompt| prompt.tokens.len()).max().unwrap_or(1);
         let wanted = longest.saturating_add(sampling.max_tokens as usize);
         let config = self.decoder.config();
-        let positions = positions.map_or(wanted, |positions| positions as usize).min(config.positions).max(1);
+        let positions =
+            positions.map_or(wanted, |positions| positions as usize).min(config.positions.unwrap_or(usize::MAX)).max(1);
         let cache = self.room(prompts.len(), positions)?;
         // Tokens can be given to a model whose tokenizer is another's; then there is no text.
         let text = self.fitting();
@@ -208,8 +209,8 @@ impl Listener {
     }
 
     /// Room for keys and values of so many sequences, or of as many of them as may be computed together.
-    fn room(&self, sequences: usize, positions: usize) -> Result<KeyValueCache, LmError> {
-        let each = KeyValueCache::bytes(self.decoder.config(), 1, positions, self.decoder.device()).max(1);
+    fn room(&self, sequences: usize, positions: usize) -> Result<Cache, LmError> {
+        let each = Cache::bytes(self.decoder.config(), 1, positions, self.decoder.device()).max(1);
         let together = (CACHE_BYTES / each).clamp(1, TOGETHER).min(sequences.max(1) as u64);
         Ok(self.decoder.cache(together as usize, positions)?)
     }

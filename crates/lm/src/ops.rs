@@ -1,10 +1,15 @@
 //! The operations of a block that candle has not, or not with a gradient, or not the same for a token in any batch.
 
 pub mod attention;
+pub mod convolution;
 pub mod norm;
 pub mod rope;
+pub mod run;
+pub mod scan;
 
-use candle_core::{CpuStorage, Layout, Result, WithDType};
+use candle_core::{CpuStorage, D, Layout, Result, Tensor, WithDType};
+
+use crate::config::Activation;
 
 /// The numbers of a tensor that lies in one piece.
 pub(crate) fn contiguous<'s, T: WithDType>(storage: &'s CpuStorage, layout: &Layout) -> Result<&'s [T]> {
@@ -14,21 +19,41 @@ pub(crate) fn contiguous<'s, T: WithDType>(storage: &'s CpuStorage, layout: &Lay
     }
 }
 
+impl Activation {
+    /// Of every number of x, which gets a gradient.
+    pub(crate) fn forward(self, x: &Tensor) -> Result<Tensor> {
+        match self {
+            Self::Silu => x.silu(),
+            Self::GeluTanh => x.gelu(),
+        }
+    }
+}
+
+/// The softmax of the last axis. x gets a gradient.
+pub(crate) fn softmax(x: &Tensor) -> Result<Tensor> {
+    // Any shift gives the same, so none of the gradient goes through it.
+    let powers = x.broadcast_sub(&x.detach().max_keepdim(D::Minus1)?)?.exp()?;
+    powers.broadcast_div(&powers.sum_keepdim(D::Minus1)?)
+}
+
+/// Where the highest of some numbers stand, the highest first; of equal ones the first.
+pub(crate) fn highest(numbers: &[f32], count: usize) -> impl Iterator<Item = u32> {
+    let mut ranked: Vec<u32> = (0..).take(numbers.len()).collect();
+    ranked.sort_by(|&one, &other| numbers[other as usize].total_cmp(&numbers[one as usize]));
+    ranked.into_iter().take(count)
+}
+
 /// Two ways to the same numbers, which must also give the inputs the same gradients.
 #[cfg(test)]
-pub(crate) fn assert_same_with_gradients(
-    one: &candle_core::Tensor,
-    other: &candle_core::Tensor,
-    inputs: &[&candle_core::Var],
-) {
-    let assert_close = |one: &candle_core::Tensor, other: &candle_core::Tensor| {
+pub(crate) fn assert_same_with_gradients(one: &Tensor, other: &Tensor, inputs: &[&candle_core::Var]) {
+    let assert_close = |one: &Tensor, other: &Tensor| {
         let difference = (one - other).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
         assert!(difference < 5e-6, "{difference}");
     };
     assert_close(one, other);
     let upstream: Vec<f32> = (0..one.elem_count()).map(|at| ((at * 31 % 19) as f32 - 9.0) / 5.0).collect();
-    let upstream = candle_core::Tensor::from_vec(upstream, one.shape(), one.device()).unwrap();
-    let gradients = |out: &candle_core::Tensor| (out * &upstream).unwrap().sum_all().unwrap().backward().unwrap();
+    let upstream = Tensor::from_vec(upstream, one.shape(), one.device()).unwrap();
+    let gradients = |out: &Tensor| (out * &upstream).unwrap().sum_all().unwrap().backward().unwrap();
     let (one, other) = (gradients(one), gradients(other));
     for input in inputs {
         assert_close(one.get(input).expect("a gradient"), other.get(input).expect("a gradient"));

@@ -115,9 +115,10 @@ impl<'m> Weights<'m> {
         };
         let runs = Region::new(&stored.shape, vec![slices.to_vec()]).runs(0..stored.elements());
         let elements: u64 = runs.iter().map(|run| run.end - run.start).sum();
-        // Of a packed tensor, some of the rows.
-        let is_as_wide = shape.len() == stored.shape.len()
-            && shape.iter().zip(&stored.shape).skip(1).all(|(&one, &other)| one as u64 == other);
+        // Of a packed tensor, some of the rows; of stacked ones, those of one expert.
+        let stack = usize::from(parameter.expert.is_some() && stored.shape.len() > shape.len());
+        let is_as_wide = stack + shape.len() == stored.shape.len()
+            && shape.iter().zip(&stored.shape[stack..]).skip(1).all(|(&one, &other)| one as u64 == other);
         if !is_as_wide || elements != shape.iter().map(|&side| side as u64).product::<u64>() {
             return Err(LmError::Shape {
                 reference: self.model.checkpoint.reference.clone(),

@@ -8,6 +8,17 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|character| if is_unprintable(character) { '\u{FFFD}' } else { character }).collect()
 }
 
+/// The same of several lines, which stay lines; a tab becomes a space.
+pub fn printable_lines(text: &str) -> String {
+    let shown = |character| match character {
+        '\n' => '\n',
+        '\t' => ' ',
+        other if is_unprintable(other) => '\u{FFFD}',
+        other => other,
+    };
+    text.chars().map(shown).collect()
+}
+
 fn is_unprintable(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')

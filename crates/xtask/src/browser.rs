@@ -13,7 +13,7 @@ use crate::{needs, serve, single_file, web};
 pub fn test() -> anyhow::Result<()> {
     let folder = target_directory().join("page");
     web::build(&folder)?;
-    let travels = web::sizes(&folder)?.iter().map(|(_, _, gzip)| gzip).sum::<u64>();
+    let travels = web::page_sizes(&folder)?.iter().map(|(_, _, gzip)| gzip).sum::<u64>();
     ensure!(
         travels <= web::LARGEST_PAGE,
         "the page has {travels} bytes, gzipped; at most {} were expected: see what the module is made of",

@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 use crate::command::root;
 
 /// The scripts that the app consists of.
-const SCRIPTS: [&str; 6] = ["app.js", "files.js", "instrument.js", "out.js", "stethoscope.js", "worker.js"];
+const SCRIPTS: [&str; 7] =
+    ["app.js", "files.js", "instrument.js", "out.js", "serving.js", "stethoscope.js", "worker.js"];
 
 /// Writes the file, from the page in a folder.
 pub fn write(page: &Path, out: &Path) -> anyhow::Result<()> {

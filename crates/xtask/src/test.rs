@@ -21,10 +21,12 @@ pub struct TestArguments {
 }
 
 /// What must compile for the browser.
-const WASM_PACKAGES: [&str; 6] = [
+const WASM_PACKAGES: [&str; 8] = [
     "stethoscope-app",
     "stethoscope-core",
     "stethoscope-gpu",
+    "stethoscope-listen",
+    "stethoscope-lm",
     "stethoscope-remote",
     "stethoscope-show",
     "stethoscope-web",

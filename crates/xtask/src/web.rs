@@ -14,6 +14,9 @@ use crate::{serve, single_file, wasm_target};
 /// What the wasm module and its script are called in the page's folder.
 const MODULE: &str = "stethoscope";
 
+/// The same of the module that runs models, which is fetched when somebody listens.
+const MODELS: &str = "listen";
+
 /// What the page in one file is called.
 pub const SINGLE_FILE: &str = "stethoscope.html";
 
@@ -58,21 +61,16 @@ pub fn run(arguments: &WebArguments) -> anyhow::Result<()> {
 /// Compiles the module and puts it together with the page.
 pub fn build(out: &Path) -> anyhow::Result<()> {
     wasm_target::ensure()?;
-    let package = ["--package", "stethoscope-web", "--profile", "web", "--target", wasm_target::TARGET];
-    // Every browser since 2023 has vectors. What draws letters and pictures would otherwise bring a good megabyte of code that does
-    // without.
-    let flags = ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Ctarget-feature=+simd128");
-    run_command(cargo(["build", "--locked"]).args(package).env(flags.0, flags.1))?;
-    let module = target_directory().join(wasm_target::TARGET).join("web/stethoscope_web.wasm");
-    // Its script asks for the module under its own name.
-    let named = target_directory().join(format!("{MODULE}.wasm"));
-    fs::copy(&module, &named).with_context(|| format!("copying {}", module.display()))?;
+    // One after the other: together, cargo would give each what only the other asks of their dependencies.
+    let modules = [compile("stethoscope-web", MODULE)?, compile("stethoscope-listen", MODELS)?];
     if out.exists() {
         fs::remove_dir_all(out).with_context(|| format!("replacing {}", out.display()))?;
     }
     fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
     let bundle = ["run", "--locked", "--quiet", "--package", "stethoscope-bundle", "--"];
-    run_command(cargo(bundle).args([&named, out]))?;
+    for module in &modules {
+        run_command(cargo(bundle).args([module, out]))?;
+    }
     copy(&root().join("index.html"), &out.join("index.html"))?;
     // The report looks and works as in the page that the command line writes.
     let report = root().join("crates/show/src/page");
@@ -85,7 +83,20 @@ pub fn build(out: &Path) -> anyhow::Result<()> {
     write_kept(out)
 }
 
-/// Lists the files that a browser keeps, with a version that changes with any of them.
+/// Compiles a crate as a module of this name, and says where that is.
+fn compile(package: &str, name: &str) -> anyhow::Result<PathBuf> {
+    let wanted = ["--package", package, "--profile", "web", "--target", wasm_target::TARGET];
+    run_command(cargo(["build", "--locked"]).args(wanted))?;
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let module = target_directory().join(wasm_target::TARGET).join("web").join(file);
+    // Its script asks for the module under its own name.
+    let named = target_directory().join(format!("{name}.wasm"));
+    fs::copy(&module, &named).with_context(|| format!("copying {}", module.display()))?;
+    Ok(named)
+}
+
+/// Lists the files that a browser keeps at once, and those that it keeps when they are first asked for, with a version that changes
+/// with any of them.
 fn write_kept(out: &Path) -> anyhow::Result<()> {
     let mut names = Vec::new();
     for entry in fs::read_dir(out).with_context(|| format!("listing {}", out.display()))? {
@@ -102,9 +113,10 @@ fn write_kept(out: &Path) -> anyhow::Result<()> {
     let version: String = hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     // The page is asked for by its folder's address, too; its own script is the browser's affair.
     let kept: Vec<&str> = ["./"].into_iter().chain(names.iter().map(String::as_str)).collect();
-    let kept = kept.into_iter().filter(|name| *name != "offline.js").collect::<Vec<_>>();
-    let files = serde_json::to_string_pretty(&kept)?;
-    let script = format!("self.VERSION = \"{version}\";\nself.FILES = {files};\n");
+    let kept = kept.into_iter().filter(|name| *name != "offline.js");
+    let (later, files): (Vec<&str>, Vec<&str>) = kept.partition(|name| is_for_models(name));
+    let (later, files) = (serde_json::to_string_pretty(&later)?, serde_json::to_string_pretty(&files)?);
+    let script = format!("self.VERSION = \"{version}\";\nself.FILES = {files};\nself.LATER = {later};\n");
     fs::write(out.join(KEPT), script).with_context(|| format!("writing {KEPT}"))
 }
 
@@ -113,11 +125,22 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What all files of the page may have together as they travel, so that it is soon there.
+/// Whether a file of the page is fetched only when somebody listens.
+fn is_for_models(name: &str) -> bool {
+    name.starts_with(MODELS)
+}
+
+/// What all files of the page may have together as they travel, so that it is soon there; those for models come later.
 pub const LARGEST_PAGE: u64 = 3 << 20;
 
-/// The files of a page by name, with their lengths as they are and as they travel.
-pub fn sizes(folder: &Path) -> anyhow::Result<Vec<(String, u64, u64)>> {
+/// The files of a page by name, with their lengths as they are and as they travel, without those that come only when somebody
+/// listens.
+pub fn page_sizes(folder: &Path) -> anyhow::Result<Vec<(String, u64, u64)>> {
+    Ok(sizes(folder)?.into_iter().filter(|(name, ..)| !is_for_models(name)).collect())
+}
+
+/// The same of all files.
+fn sizes(folder: &Path) -> anyhow::Result<Vec<(String, u64, u64)>> {
     let mut sizes = Vec::new();
     for entry in fs::read_dir(folder).with_context(|| format!("listing {}", folder.display()))? {
         let entry = entry?;
@@ -133,9 +156,16 @@ pub fn sizes(folder: &Path) -> anyhow::Result<Vec<(String, u64, u64)>> {
 fn print_sizes(folder: &Path) -> anyhow::Result<()> {
     let sizes = sizes(folder)?;
     let sum = |of: fn(&(String, u64, u64)) -> u64| sizes.iter().map(of).sum::<u64>();
-    let all = ("in all".to_owned(), sum(|size| size.1), sum(|size| size.2));
+    let page = page_sizes(folder)?;
+    let of_page = |of: fn(&(String, u64, u64)) -> u64| page.iter().map(of).sum::<u64>();
+    let models = (
+        "for models, when somebody listens".to_owned(),
+        sum(|size| size.1) - of_page(|size| size.1),
+        sum(|size| size.2) - of_page(|size| size.2),
+    );
+    let all = ("in all, without those for models".to_owned(), of_page(|size| size.1), of_page(|size| size.2));
     eprintln!("{:>10} {:>10}", "bytes", "gzip");
-    for (name, bytes, packed) in sizes.iter().chain([&all]) {
+    for (name, bytes, packed) in sizes.iter().chain([&models, &all]) {
         eprintln!("{bytes:>10} {packed:>10}  {name}");
     }
     Ok(())

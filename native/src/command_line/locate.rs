@@ -52,6 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         control_seeds: (0..arguments.control_seeds).collect(),
         destroy: arguments.destroy,
         record: arguments.out.clone(),
+        is_watched: false,
     };
     let report =
         progress::watch(async |observe| locate(&platform, &request, &mut async |event| observe.tell(&event)).await);

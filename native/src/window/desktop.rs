@@ -76,6 +76,10 @@ impl Platform for Desktop {
         Box::new(DesktopJob(Some(self.platform.run(request))))
     }
 
+    fn can_listen(&self) -> bool {
+        true
+    }
+
     fn pick(&mut self, side: Side, what: Pick) {
         let dialog = AsyncFileDialog::new().set_title(format!("Open {side}, {}", side.meaning()));
         match what {

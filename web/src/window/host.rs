@@ -11,6 +11,14 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn run(this: &Host, job: u32, request: &str);
 
+    /// Whether models can run in this page.
+    #[wasm_bindgen(method)]
+    pub fn can_listen(this: &Host) -> bool;
+
+    /// Has the models' worker run a request (JSON), and starts that worker if nobody has listened yet.
+    #[wasm_bindgen(method)]
+    pub fn listen(this: &Host, job: u32, request: &str);
+
     /// Says that an event of a job was taken, so that the worker may send another.
     #[wasm_bindgen(method)]
     pub fn took(this: &Host, job: u32);

@@ -185,14 +185,23 @@ impl Reading {
 impl Platform for Page {
     fn run(&mut self, request: Request) -> Box<dyn Job> {
         let (number, inbox) = (self.answers.borrow_mut().begin(), Rc::new(RefCell::new(Inbox::default())));
+        let is_for_models = matches!(request, Request::Generate(_));
         match serde_json::to_string(&request) {
-            Ok(request) => {
+            Ok(text) => {
                 self.answers.borrow_mut().jobs.insert(number, inbox.clone());
-                self.host.run(number, &request);
+                if is_for_models {
+                    self.host.listen(number, &text);
+                } else {
+                    self.host.run(number, &text);
+                }
             }
             Err(error) => inbox.borrow_mut().ended = Some(Err(error.to_string())),
         }
         Box::new(PageJob { number, inbox, host: self.host.clone(), answers: self.answers.clone() })
+    }
+
+    fn can_listen(&self) -> bool {
+        self.host.can_listen()
     }
 
     fn pick(&mut self, side: Side, what: Pick) {

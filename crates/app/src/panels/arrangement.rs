@@ -20,7 +20,7 @@ pub fn large() -> Tree<Panel> {
     let right = tiles.insert_vertical_tile(vec![distribution, tensor]);
     let above = tiles.insert_horizontal_tile(vec![middle, right]);
     let delta = tiles.insert_vertical_tile(vec![above, table]);
-    let wide = with_recipe(&mut tiles, delta);
+    let wide = with_others(&mut tiles, delta);
     let root = tiles.insert_horizontal_tile(vec![left, wide]);
     share(&mut tiles, root, &[(left, 0.85), (wide, 2.4)]);
     share(&mut tiles, left, &[(modules, 1.0), (selection, 0.9)]);
@@ -42,23 +42,24 @@ pub fn middling() -> Tree<Panel> {
     let above = tabs(&[Panel::Lines, Panel::HeatMap]);
     let below = tabs(&[Panel::Distribution, Panel::Tensor, Panel::Table]);
     let delta = tiles.insert_vertical_tile(vec![above, below]);
-    let right = with_recipe(&mut tiles, delta);
+    let right = with_others(&mut tiles, delta);
     let root = tiles.insert_horizontal_tile(vec![left, right]);
     share(&mut tiles, root, &[(left, 1.0), (right, 1.8)]);
     Tree::new(egui::Id::unique("middling panels"), root, tiles)
 }
 
-/// What was measured, and behind a tab of the same size a model to be made: each needs all the room beside the selection, which
-/// both follow.
-fn with_recipe(tiles: &mut Tiles<Panel>, delta: TileId) -> TileId {
+/// What was measured, and behind tabs of the same size a model to be made and what the models say: each needs all the room beside
+/// the selection.
+fn with_others(tiles: &mut Tiles<Panel>, delta: TileId) -> TileId {
     let recipe = tiles.insert_pane(Panel::Recipe);
-    tiles.insert_tab_tile(vec![delta, recipe])
+    let listen = tiles.insert_pane(Panel::Listen);
+    tiles.insert_tab_tile(vec![delta, recipe, listen])
 }
 
 /// Brings the panels that show a measurement to the front, if none of them is in sight.
 pub fn show_delta(tree: &mut Tree<Panel>) {
     let shows_some = |tile: &TileId| match tree.tiles.get_pane(tile) {
-        Some(panel) => !matches!(panel, Panel::Modules | Panel::Selector | Panel::Recipe),
+        Some(panel) => !matches!(panel, Panel::Modules | Panel::Selector | Panel::Recipe | Panel::Listen),
         None => false,
     };
     if !tree.active_tiles().iter().any(shows_some) {

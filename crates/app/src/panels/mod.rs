@@ -6,6 +6,7 @@ pub mod dialogs;
 mod distribution;
 mod heat_map;
 mod lines;
+mod listen;
 mod merged;
 mod mixing;
 mod modules;
@@ -52,11 +53,13 @@ pub enum Panel {
     Selector,
     /// A model made out of the two.
     Recipe,
+    /// What the models say to a prompt.
+    Listen,
 }
 
 impl Panel {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Modules,
         Self::Selector,
         Self::Lines,
@@ -65,6 +68,7 @@ impl Panel {
         Self::Tensor,
         Self::Table,
         Self::Recipe,
+        Self::Listen,
     ];
 
     /// What its tab says.
@@ -78,6 +82,7 @@ impl Panel {
             Self::Tensor => "Numbers",
             Self::Selector => "Selection",
             Self::Recipe => "Recipe",
+            Self::Listen => "Listen",
         }
     }
 
@@ -92,6 +97,7 @@ impl Panel {
             Self::Tensor => "tensor",
             Self::Selector => "selection",
             Self::Recipe => "recipe",
+            Self::Listen => "listen",
         };
         format!("delta-{name}.png")
     }
@@ -141,6 +147,7 @@ impl Behavior<Panel> for Panels<'_> {
                 Panel::Tensor => tensor::ui(self.state, ui),
                 Panel::Selector => selector::ui(self.state, ui),
                 Panel::Recipe => recipe::ui(self.state, ui),
+                Panel::Listen => listen::ui(self.state, ui),
             });
         });
         UiResponse::None

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 use stethoscope_core::closeup::Closeup;
+use stethoscope_core::generation::Heard;
 use stethoscope_core::report::DeltaReport;
 use stethoscope_show::merge;
 
 use super::State;
 use crate::composing::Preview;
+use crate::listening::Column;
 use crate::platform::Side;
 
 /// What there is, as JSON.
@@ -30,10 +32,44 @@ pub struct Summary {
     pub recipe: String,
     /// The ways in which the tensors are made that it makes.
     pub makes: Vec<String>,
+    /// What the models have said, one after another.
+    pub said: Vec<Said>,
+    /// Why they say nothing.
+    pub silence: Option<String>,
     /// Every notice.
     pub notices: Vec<String>,
     /// The report, once it is complete.
     pub report: Option<DeltaReport>,
+}
+
+/// What one model has said.
+#[derive(Clone, Debug, Serialize)]
+pub struct Said {
+    /// A, B, or M.
+    pub letter: &'static str,
+    /// The words so far.
+    pub text: String,
+    /// How many tokens.
+    pub tokens: usize,
+    /// Whether that is all.
+    pub has_ended: bool,
+    /// Its level, once it was judged.
+    pub level: Option<String>,
+    /// The mean surprise of its tokens to A, in bits.
+    pub surprise: Option<f32>,
+}
+
+impl Said {
+    fn of(column: &Column) -> Self {
+        Self {
+            letter: column.letter,
+            text: column.text(),
+            tokens: column.tokens.len(),
+            has_ended: column.answer.is_some(),
+            level: column.heard().and_then(|heard| heard.level.clone()),
+            surprise: column.heard().and_then(Heard::mean_surprise),
+        }
+    }
 }
 
 impl State {
@@ -52,6 +88,8 @@ impl State {
                 Preview::Shown(report) => merge::groups(report).iter().map(|group| group.made.clone()).collect(),
                 _ => Vec::new(),
             },
+            said: self.listening.columns().iter().map(Said::of).collect(),
+            silence: self.listening.error.clone(),
             notices: self.notices.all().iter().map(|notice| format!("{}: {}", notice.about, notice.text)).collect(),
             report: self.measurement.whole_report(),
         }

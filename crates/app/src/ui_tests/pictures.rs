@@ -3,7 +3,7 @@
 use super::*;
 
 /// Renders a window and keeps the picture; it must hold more than one colour.
-fn picture(name: &str, size: Vec2, theme: Theme, prepare: impl FnOnce(&mut Window)) {
+pub fn picture(name: &str, size: Vec2, theme: Theme, prepare: impl FnOnce(&mut Window)) {
     let mut window = Window::new(size, theme);
     prepare(&mut window);
     window.harness.run();

@@ -16,6 +16,11 @@ pub const DEMO_BASE: &str = "demo:base";
 /// Names what was made from it. No training made it, nor does it reason: see [`Plan`] for what was planted.
 pub const DEMO_REASONER: &str = "demo:reasoner";
 
+/// Whether a reference names one of them.
+pub fn is_demo(reference: &str) -> bool {
+    [DEMO_BASE, DEMO_REASONER].contains(&reference)
+}
+
 const SEED: u64 = 2505_20993;
 
 /// The built-in checkpoint of this name, made in memory: [`DEMO_BASE`] or [`DEMO_REASONER`]. Nothing for other names.

@@ -15,7 +15,7 @@ mod shape;
 mod tokenizer;
 mod values;
 
-pub use demo::{DEMO_BASE, DEMO_REASONER, demo};
+pub use demo::{DEMO_BASE, DEMO_REASONER, demo, is_demo};
 pub use layout::{Layout, LayoutError, Shard};
 pub use plan::{Change, Plan, PlantedTensor};
 pub use shape::{Architecture, Shape, TensorShape};

@@ -56,6 +56,14 @@ pub enum ConfigError {
         /// Key and value heads.
         key_value_heads: usize,
     },
+    /// More experts are picked than there are.
+    #[error("config.json: {picked} experts for each token (num_experts_per_tok) cannot be picked from {experts}")]
+    Experts {
+        /// Experts that there are.
+        experts: usize,
+        /// Those for each token.
+        picked: usize,
+    },
     /// The list of layers' kinds is not as long as there are layers.
     #[error("config.json: layer_types tells {found} layers, num_hidden_layers {layers}")]
     LayerTypes {

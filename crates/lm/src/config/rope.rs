@@ -12,10 +12,22 @@ pub struct Rope {
     pub frequencies: Vec<f32>,
     /// What sines and cosines are multiplied by.
     pub factor: f32,
+    /// The second set of models that have two, for long sequences.
+    pub beyond: Option<Beyond>,
+}
+
+/// What all positions of a sequence turn by once it is longer than so many tokens. So what was computed of it before holds no
+/// longer, and is to be computed again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Beyond {
+    /// Tokens, up to which a sequence turns as others do.
+    pub length: usize,
+    /// Radians for each position, in place of those of [`Rope`].
+    pub frequencies: Vec<f32>,
 }
 
 /// How the turning is slowed for models that see more positions than they were first trained on.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Scaling {
     /// Not at all.
     None,
@@ -50,6 +62,17 @@ pub enum Scaling {
         /// What sines and cosines are multiplied by.
         attention: f64,
     },
+    /// Two sets of divisors, one for each frequency (Ding et al., arXiv 2402.13753), which transformers calls longrope.
+    Long {
+        /// Divisors for sequences as long as those of the first training.
+        short: Vec<f64>,
+        /// Divisors for longer ones.
+        long: Vec<f64>,
+        /// Positions of the first training.
+        original: usize,
+        /// What sines and cosines are multiplied by, in both.
+        attention: f64,
+    },
 }
 
 impl Rope {
@@ -57,7 +80,11 @@ impl Rope {
     pub fn new(turned: usize, theta: f64, scaling: Scaling) -> Self {
         let frequency = |pair: usize| theta.powf(-((2 * pair) as f64) / turned as f64);
         let plain = (0..turned / 2).map(frequency);
-        let frequencies = match scaling {
+        let divided = |divisors: &[f64]| -> Vec<f32> {
+            plain.clone().zip(divisors).map(|(frequency, divisor)| (frequency / divisor) as f32).collect()
+        };
+        let mut rope = Self { frequencies: Vec::new(), factor: 1.0, beyond: None };
+        rope.frequencies = match scaling {
             Scaling::None => plain.map(|frequency| frequency as f32).collect(),
             Scaling::Linear { factor } => plain.map(|frequency| (frequency / factor) as f32).collect(),
             Scaling::Llama3 { factor, low, high, original } => {
@@ -68,7 +95,8 @@ impl Rope {
                 };
                 plain.map(slowed).collect()
             }
-            Scaling::Yarn { factor, fast, slow, original, is_truncated, .. } => {
+            Scaling::Yarn { factor, fast, slow, original, is_truncated, attention } => {
+                rope.factor = attention as f32;
                 // The pair that makes so many turns over the original positions.
                 let pair = |turns: f64| turned as f64 * (original / (turns * 2.0 * PI)).ln() / (2.0 * theta.ln());
                 let (from, to) = (pair(fast), pair(slow));
@@ -82,18 +110,41 @@ impl Rope {
                 };
                 plain.enumerate().map(slowed).collect()
             }
+            Scaling::Long { short, long, original, attention } => {
+                rope.factor = attention as f32;
+                rope.beyond = Some(Beyond { length: original, frequencies: divided(&long) });
+                divided(&short)
+            }
         };
-        let factor = if let Scaling::Yarn { attention, .. } = scaling { attention as f32 } else { 1.0 };
-        Self { frequencies, factor }
+        rope
     }
 
-    pub(super) fn parse(settings: &Settings<'_>, head_features: usize, positions: usize) -> Result<Self, ConfigError> {
+    /// Whether a sequence of so many tokens turns by the frequencies [beyond](Self::beyond).
+    pub fn is_long(&self, length: usize) -> bool {
+        self.beyond.as_ref().is_some_and(|beyond| length > beyond.length)
+    }
+
+    /// The frequencies for a sequence of so many tokens.
+    pub fn frequencies_for(&self, length: usize) -> &[f32] {
+        match &self.beyond {
+            Some(beyond) if self.is_long(length) => &beyond.frequencies,
+            _ => &self.frequencies,
+        }
+    }
+
+    /// For a family whose base is `theta` where none is said.
+    pub(super) fn parse(
+        settings: &Settings<'_>,
+        head_features: usize,
+        positions: usize,
+        theta: f64,
+    ) -> Result<Self, ConfigError> {
         // transformers 5 puts everything into one object; before, the base stood beside a scaling that most did not have.
         let newer = settings.nested("rope_parameters")?;
         let scaling = if newer.is_some() { newer } else { settings.nested("rope_scaling")? };
         let theta = match newer {
             Some(newer) => newer.number("rope_theta")?,
-            None => settings.number_or("rope_theta", 10_000.0)?,
+            None => settings.number_or("rope_theta", theta)?,
         };
         if theta <= 1.0 {
             return Err(ConfigError::unsupported("rope_theta", theta.to_string(), "numbers above 1"));
@@ -107,12 +158,21 @@ impl Rope {
             let found = format!("{share} of {head_features} features");
             return Err(ConfigError::unsupported("partial_rotary_factor", found, "shares that leave an even number"));
         }
-        let scaling = scaling.map_or(Ok(Scaling::None), |scaling| parse_scaling(&scaling, positions))?;
+        let scaling = match scaling {
+            Some(scaling) => parse_scaling(settings, &scaling, positions, turned / 2)?,
+            None => Scaling::None,
+        };
         Ok(Self::new(turned, theta, scaling))
     }
 }
 
-fn parse_scaling(settings: &Settings<'_>, positions: usize) -> Result<Scaling, ConfigError> {
+/// From the settings of the rope, and where those of the whole model have something to say, from them; for so many `pairs`.
+fn parse_scaling(
+    of_model: &Settings<'_>,
+    settings: &Settings<'_>,
+    positions: usize,
+    pairs: usize,
+) -> Result<Scaling, ConfigError> {
     let kind = match settings.text("rope_type")? {
         Some(kind) => Some(kind),
         None => settings.text("type")?,
@@ -145,8 +205,44 @@ fn parse_scaling(settings: &Settings<'_>, positions: usize) -> Result<Scaling, C
                 attention: yarn_attention(settings, factor)?,
             })
         }
-        other => Err(ConfigError::unsupported("rope_type", other, "default, linear, llama3 and yarn")),
+        // The second is what Phi-3 called it first.
+        "longrope" | "su" => parse_long(of_model, settings, positions, pairs),
+        other => Err(ConfigError::unsupported("rope_type", other, "default, linear, llama3, longrope and yarn")),
     }
+}
+
+fn parse_long(
+    of_model: &Settings<'_>,
+    settings: &Settings<'_>,
+    positions: usize,
+    pairs: usize,
+) -> Result<Scaling, ConfigError> {
+    const ORIGINAL: &str = "original_max_position_embeddings";
+    let divisors = |key: &'static str| {
+        let divisors = settings.numbers(key)?.ok_or(ConfigError::Missing { key })?;
+        if divisors.len() != pairs || divisors.iter().any(|&divisor| divisor <= 0.0) {
+            let found = format!("{} numbers", divisors.len());
+            return Err(ConfigError::unsupported(
+                key,
+                found,
+                "as many numbers above 0 as pairs of features are turned",
+            ));
+        }
+        Ok(divisors)
+    };
+    // transformers lets the model's own setting go before the rope's.
+    let original = match of_model.optional_size(ORIGINAL)? {
+        Some(original) => original,
+        None => settings.size(ORIGINAL)?,
+    };
+    let factor = settings.number_or("factor", positions as f64 / original as f64)?;
+    let attention = match settings.optional_number("attention_factor")? {
+        Some(said) => said,
+        None if factor <= 1.0 => 1.0,
+        None if original < 2 => return Err(ConfigError::unsupported(ORIGINAL, original.to_string(), "2 and more")),
+        None => (1.0 + factor.ln() / (original as f64).ln()).sqrt(),
+    };
+    Ok(Scaling::Long { short: divisors("short_factor")?, long: divisors("long_factor")?, original, attention })
 }
 
 /// The temperature of YaRN's section 3.4, in the spellings of transformers.

@@ -79,6 +79,21 @@ impl<'a> Settings<'a> {
         texts.map(Some).ok_or_else(|| wrong(key, value, "a list of texts"))
     }
 
+    pub fn numbers(&self, key: &str) -> Result<Option<Vec<f64>>, ConfigError> {
+        let Some(value) = self.get(key) else { return Ok(None) };
+        let finite = |item: &Value| item.as_f64().filter(|number| number.is_finite());
+        let numbers = value.as_array().and_then(|items| items.iter().map(finite).collect());
+        numbers.map(Some).ok_or_else(|| wrong(key, value, "a list of numbers"))
+    }
+
+    /// A list of layers, by number; none where there is no list.
+    pub fn numbers_of_layers(&self, key: &str) -> Result<Vec<usize>, ConfigError> {
+        let Some(value) = self.get(key) else { return Ok(Vec::new()) };
+        let number = |item: &Value| item.as_u64().and_then(|number| usize::try_from(number).ok());
+        let numbers = value.as_array().and_then(|items| items.iter().map(number).collect());
+        numbers.ok_or_else(|| wrong(key, value, "a list of layers' numbers"))
+    }
+
     /// One id or a list of them.
     pub fn token_ids(&self, key: &str) -> Result<Vec<u32>, ConfigError> {
         let Some(value) = self.get(key) else { return Ok(Vec::new()) };

@@ -6,10 +6,19 @@ use stethoscope_core::anatomy::Part;
 use stethoscope_core::model::Model;
 use stethoscope_core::work::Cancelled;
 
-use super::{Block, Decoder, Mlp};
-use crate::config::{ConfigError, DecoderConfig, Family};
+use super::Decoder;
+use super::attention::SelfAttention;
+use super::block::{Block, Mixer, SecondHalf};
+use super::feed_forward::{FeedForward, Mixture, Mlp};
+use super::state_space::StateSpace;
+use crate::config::{
+    AttentionConfig, ConfigError, DecoderConfig, Family, FeedForwardConfig, MixerConfig, MixtureConfig,
+    StateSpaceConfig,
+};
 use crate::error::LmError;
 use crate::linear::Linear;
+use crate::ops::attention::Attention;
+use crate::ops::convolution::Convolution;
 use crate::ops::norm::RmsNorm;
 use crate::weights::{Parameter, SharedTensors, Weights};
 
@@ -33,15 +42,15 @@ impl Decoder {
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
             observe(layer as u64, steps).await?;
-            blocks.push(reading.block(layer as u32).await?);
+            blocks.push(reading.block(layer).await?);
         }
         observe(config.layers as u64, steps).await?;
         let embedding =
-            weights.read(&parameter(None, "embed", Part::Weight), &[config.vocabulary, config.hidden]).await?;
-        let final_norm = reading.norm(None, "final_norm", config.hidden).await?;
+            weights.read(&parameter(At::END, "embed", Part::Weight), &[config.vocabulary, config.hidden]).await?;
+        let final_norm = reading.norm(At::END, "final_norm", config.hidden).await?;
         let head = match config.is_tied {
             true => None,
-            false => Some(reading.linear(None, "head", config.vocabulary, config.hidden).await?),
+            false => Some(reading.linear(At::END, "head", config.vocabulary, config.hidden).await?),
         };
         observe(steps, steps).await?;
         Ok(Self { device: device.clone(), embedding, blocks, final_norm, head, config })
@@ -69,66 +78,153 @@ struct Reading<'r, 'm> {
 }
 
 impl Reading<'_, '_> {
-    async fn block(&self, layer: u32) -> Result<Block, LmError> {
-        let DecoderConfig { hidden, heads, key_value_heads, head_features, intermediate, .. } = *self.config;
-        let at = Some(layer);
+    async fn block(&self, layer: usize) -> Result<Block, LmError> {
+        let DecoderConfig { hidden, is_normed_after: after, .. } = *self.config;
+        let at = At::layer(layer as u32);
+        let input_norm = self.norm(at, "input_norm", hidden).await?;
+        let mixer = match &self.config.mixer {
+            MixerConfig::Attention(attention) => {
+                Mixer::Attention(self.attention(at, attention, attention.windows[layer]).await?)
+            }
+            MixerConfig::StateSpace(space) => Mixer::StateSpace(self.state_space(at, space).await?),
+        };
+        let second = match self.config.feed_forward[layer] {
+            Some(feed_forward) => {
+                let norm = if after { "pre_feedforward_norm" } else { "post_norm" };
+                Some(SecondHalf {
+                    norm: self.norm(at, norm, hidden).await?,
+                    feed_forward: self.feed_forward(at, feed_forward).await?,
+                    output_norm: self.norm_if(after, at, "post_feedforward_norm", hidden).await?,
+                })
+            }
+            None => None,
+        };
+        Ok(Block { input_norm, mixer, mixed_norm: self.norm_if(after, at, "post_norm", hidden).await?, second })
+    }
+
+    async fn attention(
+        &self,
+        at: At,
+        config: &AttentionConfig,
+        window: Option<usize>,
+    ) -> Result<SelfAttention, LmError> {
+        let hidden = self.config.hidden;
+        let AttentionConfig { heads, key_value_heads, head_features, has_head_norms, .. } = *config;
         let (wide, narrow) = (heads * head_features, key_value_heads * head_features);
-        let after = self.config.is_normed_after;
-        let (is_head_normed, mlp_norm) =
-            (self.config.has_head_norms, if after { "pre_feedforward_norm" } else { "post_norm" });
-        Ok(Block {
-            input_norm: self.norm(at, "input_norm", hidden).await?,
+        Ok(SelfAttention {
             queries: self.linear(at, "q_proj", wide, hidden).await?,
             keys: self.linear(at, "k_proj", narrow, hidden).await?,
             values: self.linear(at, "v_proj", narrow, hidden).await?,
-            query_norm: self.norm_if(is_head_normed, at, "q_norm", head_features).await?,
-            key_norm: self.norm_if(is_head_normed, at, "k_norm", head_features).await?,
+            query_norm: self.norm_if(has_head_norms, at, "q_norm", head_features).await?,
+            key_norm: self.norm_if(has_head_norms, at, "k_norm", head_features).await?,
             output: self.linear(at, "o_proj", hidden, wide).await?,
-            attention_norm: self.norm_if(after, at, "post_norm", hidden).await?,
-            mlp_norm: self.norm(at, mlp_norm, hidden).await?,
-            mlp: Mlp {
-                gate: self.linear(at, "gate_proj", intermediate, hidden).await?,
-                up: self.linear(at, "up_proj", intermediate, hidden).await?,
-                down: self.linear(at, "down_proj", hidden, intermediate).await?,
-            },
-            output_norm: self.norm_if(after, at, "post_feedforward_norm", hidden).await?,
+            head_features,
+            attention: Attention { scale: config.scale as f32, window, cap: config.cap.map(|cap| cap as f32) },
         })
     }
 
-    async fn norm(&self, layer: Option<u32>, role: &'static str, features: usize) -> Result<RmsNorm, LmError> {
-        let weight = self.weights.read(&parameter(layer, role, Part::Weight), &[features]).await?;
+    async fn state_space(&self, at: At, config: &StateSpaceConfig) -> Result<StateSpace, LmError> {
+        let hidden = self.config.hidden;
+        let StateSpaceConfig { channels, states, taps, step_rank, has_convolution_bias, activation, .. } = *config;
+        let kernel = self.weights.read(&parameter(at, "conv1d", Part::Weight), &[channels, 1, taps]).await?;
+        let bias = match has_convolution_bias {
+            true => Some(self.weights.read(&parameter(at, "conv1d", Part::Bias), &[channels]).await?),
+            false => None,
+        };
+        Ok(StateSpace {
+            channels: self.linear(at, "in_proj_x", channels, hidden).await?,
+            gate: self.linear(at, "in_proj_z", channels, hidden).await?,
+            convolution: Convolution { kernel: kernel.squeeze(1)?.t()?.contiguous()?, bias },
+            activation,
+            step_features: self.linear(at, "x_proj_dt", step_rank, channels).await?,
+            steps: self.linear(at, "dt_proj", channels, step_rank).await?,
+            written: self.linear(at, "x_proj_b", states, channels).await?,
+            read: self.linear(at, "x_proj_c", states, channels).await?,
+            log_decay: self.weights.read(&parameter(at, "a_log", Part::Weight), &[channels, states]).await?,
+            skip: self.weights.read(&parameter(at, "d", Part::Weight), &[channels]).await?,
+            output: self.linear(at, "out_proj", hidden, channels).await?,
+        })
+    }
+
+    async fn feed_forward(&self, at: At, config: FeedForwardConfig) -> Result<FeedForward, LmError> {
+        let MixtureConfig { experts: count, picked, intermediate, is_renormalised } = match config {
+            FeedForwardConfig::Dense { intermediate } => {
+                return self.mlp(at, intermediate).await.map(FeedForward::Dense);
+            }
+            FeedForwardConfig::Mixture(mixture) => mixture,
+        };
+        let router = self.linear(at, "router", count, self.config.hidden).await?;
+        let mut experts = Vec::new();
+        for expert in 0..count {
+            experts.push(self.mlp(At { expert: Some(expert as u32), ..at }, intermediate).await?);
+        }
+        Ok(FeedForward::Mixture(Mixture { router, experts, picked, is_renormalised }))
+    }
+
+    async fn mlp(&self, at: At, intermediate: usize) -> Result<Mlp, LmError> {
+        let hidden = self.config.hidden;
+        Ok(Mlp {
+            gate: self.linear(at, "gate_proj", intermediate, hidden).await?,
+            up: self.linear(at, "up_proj", intermediate, hidden).await?,
+            down: self.linear(at, "down_proj", hidden, intermediate).await?,
+        })
+    }
+
+    async fn norm(&self, at: At, role: &'static str, features: usize) -> Result<RmsNorm, LmError> {
+        let weight = self.weights.read(&parameter(at, role, Part::Weight), &[features]).await?;
         Ok(RmsNorm { weight, epsilon: self.config.epsilon, is_one_plus: self.config.gains_are_one_plus })
     }
 
     async fn norm_if(
         &self,
         is_there: bool,
-        layer: Option<u32>,
+        at: At,
         role: &'static str,
         features: usize,
     ) -> Result<Option<RmsNorm>, LmError> {
-        if is_there { self.norm(layer, role, features).await.map(Some) } else { Ok(None) }
+        if is_there { self.norm(at, role, features).await.map(Some) } else { Ok(None) }
     }
 
-    /// A bias is used where there is one; Qwen2's queries, keys and values must have one.
-    async fn linear(
-        &self,
-        layer: Option<u32>,
-        role: &'static str,
-        out: usize,
-        columns: usize,
-    ) -> Result<Linear, LmError> {
-        let weight = self.weights.read(&parameter(layer, role, Part::Weight), &[out, columns]).await?;
-        let bias = parameter(layer, role, Part::Bias);
-        let must_have = self.config.family == Family::Qwen2 && ["q_proj", "k_proj", "v_proj"].contains(&role);
-        let bias = match must_have || self.weights.has(&bias) {
+    /// A bias is used where there is one.
+    async fn linear(&self, at: At, role: &'static str, out: usize, columns: usize) -> Result<Linear, LmError> {
+        let weight = self.weights.read(&parameter(at, role, Part::Weight), &[out, columns]).await?;
+        let bias = parameter(at, role, Part::Bias);
+        let bias = match self.must_have_bias(role) || self.weights.has(&bias) {
             true => Some(self.weights.read(&bias, &[out]).await?),
             false => None,
         };
         Ok(Linear { weight, bias })
     }
+
+    /// Without which the model would be another one.
+    fn must_have_bias(&self, role: &str) -> bool {
+        match &self.config.mixer {
+            MixerConfig::Attention(_) => {
+                self.config.family == Family::Qwen2 && ["q_proj", "k_proj", "v_proj"].contains(&role)
+            }
+            MixerConfig::StateSpace(space) => {
+                role == "dt_proj" || space.has_biases && ["in_proj_x", "in_proj_z", "out_proj"].contains(&role)
+            }
+        }
+    }
 }
 
-fn parameter(layer: Option<u32>, role: &'static str, part: Part) -> Parameter {
-    Parameter { layer, role, part, expert: None }
+fn parameter(At { layer, expert }: At, role: &'static str, part: Part) -> Parameter {
+    Parameter { layer, role, part, expert }
+}
+
+/// Where a module stands.
+#[derive(Clone, Copy)]
+struct At {
+    layer: Option<u32>,
+    expert: Option<u32>,
+}
+
+impl At {
+    /// Before the first block or behind the last.
+    const END: Self = Self { layer: None, expert: None };
+
+    const fn layer(layer: u32) -> Self {
+        Self { layer: Some(layer), expert: None }
+    }
 }

@@ -20,11 +20,22 @@ pub(super) struct Slot {
     tokens: Vec<u32>,
     /// How many of them the model has seen.
     computed: usize,
+    /// Whether it saw them as tokens of a long sequence.
+    is_long: bool,
 }
 
 impl Slot {
     pub fn new(prompt: usize, tokens: Vec<u32>, stream: Stream, waits: u32) -> Self {
-        Self { prompt, generated: 0, waits, stream, unfolding: Unfolding::default(), tokens, computed: 0 }
+        Self {
+            prompt,
+            generated: 0,
+            waits,
+            stream,
+            unfolding: Unfolding::default(),
+            tokens,
+            computed: 0,
+            is_long: false,
+        }
     }
 
     pub const fn computed(&self) -> usize {
@@ -33,6 +44,14 @@ impl Slot {
 
     pub fn length(&self) -> usize {
         self.tokens.len()
+    }
+
+    /// As tokens of a long sequence or not. Where that has changed, what the model has seen it must see again.
+    pub const fn compute_as(&mut self, is_long: bool) {
+        if self.is_long != is_long {
+            self.is_long = is_long;
+            self.computed = 0;
+        }
     }
 
     /// Tokens that the model has not seen.

@@ -16,6 +16,11 @@ pub struct RmsNorm {
 }
 
 impl RmsNorm {
+    /// Numbers of its tensor.
+    pub fn parameters(&self) -> usize {
+        self.weight.elem_count()
+    }
+
     /// Of x \[…, features\], as much. x and the weight get gradients.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if x.device().is_cpu() {

@@ -16,9 +16,12 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Of tokens at these positions.
-    pub fn new(rope: &Rope, positions: &[usize]) -> Self {
-        let angles = || positions.iter().flat_map(|&at| rope.frequencies.iter().map(move |turn| at as f32 * turn));
+    /// Of tokens by their position and the length of their sequence.
+    pub fn new(rope: &Rope, tokens: impl Iterator<Item = (usize, usize)> + Clone) -> Self {
+        let angles = || {
+            let tokens = tokens.clone();
+            tokens.flat_map(|(at, length)| rope.frequencies_for(length).iter().map(move |turn| at as f32 * turn))
+        };
         Self {
             cosines: angles().map(|angle| angle.cos() * rope.factor).collect(),
             sines: angles().map(|angle| angle.sin() * rope.factor).collect(),
@@ -104,7 +107,7 @@ mod tests {
         for turned in [6, 10] {
             let mut rope = Rope::new(turned, 100.0, Scaling::None);
             rope.factor = 1.5;
-            let turns = Turns::new(&rope, &[0, 7, 3]);
+            let turns = Turns::new(&rope, [(0, 8), (7, 8), (3, 4)].into_iter());
             assert_same_with_gradients(&turns.apply(&x).unwrap(), &turns.plain(&x).unwrap(), &[&x]);
         }
     }

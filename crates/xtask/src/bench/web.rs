@@ -16,7 +16,7 @@ const SHAPE: &str = "qwen2.5-0.5b";
 pub fn measure(binary: &Path, common: &Common) -> anyhow::Result<Results> {
     let folder = target_directory().join("page");
     web::build(&folder)?;
-    let sizes = web::sizes(&folder)?;
+    let sizes = web::page_sizes(&folder)?;
     let (bytes, gzip) = sizes.iter().fold((0, 0), |(bytes, gzip), size| (bytes + size.1, gzip + size.2));
     let server = serve::Server::start(&folder, 0)?;
 
