@@ -5,7 +5,7 @@ import { appTest, openDemo } from "./app.mjs";
 import { DATA } from "./harness.mjs";
 import { colours } from "./pixels.mjs";
 
-const ended = (said, models) => said.length === models && said.every(({ has_ended }) => has_ended);
+const ended = (said, models) => said.length === models && said.every(({ level }) => level);
 
 const ask = async (app, models) => {
   await app.click("Listen");

@@ -50,8 +50,8 @@ pub enum Request {
     /// How some tensors of what a recipe makes differ from those of other checkpoints; answered by [`Event::PreviewRow`] for
     /// each, then [`Event::Preview`].
     Preview(PreviewRequest),
-    /// What models say to a prompt; answered by [`Event::Token`] as they speak and [`Event::Answer`] as each ends, then
-    /// [`Event::Generate`].
+    /// What models say to a prompt; answered by [`Event::Token`] as they speak and [`Event::Answer`] as each ends, and once more
+    /// when A was asked what it makes of it, then [`Event::Generate`].
     Generate(GenerateRequest),
     /// Which modules carry a skill; answered by [`Event::Located`] after every model that was heard.
     Locate(LocateRequest),
