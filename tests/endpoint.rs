@@ -288,14 +288,23 @@ fn log_probabilities_that_are_no_numbers_are_none() {
 }
 
 #[test]
-fn a_server_that_knows_only_openais_words_is_asked_in_these() {
-    let server = EndpointServer::start(|_, request| match request.get("top_k") {
-        Some(_) => Reply::Say(Sent { status: 400, ..Sent::json(&json!({ "error": "unknown argument top_k" })) }),
-        None => say(&honest(request)),
-    });
-    let report = report(exam(&server, &[]));
-    assert_eq!(report["score"]["mean"], 1.0);
-    assert_mentions(&warnings(&report), &["unknown argument top_k", "defaults"]);
+fn a_server_that_does_not_know_a_word_is_asked_without_it() {
+    for (word, words) in [("top_k", &["no top_k here", "defaults"][..]), ("logprobs", &["gave no log probabilities"])] {
+        let server = EndpointServer::start(move |_, request| match request.get(word) {
+            Some(_) => Reply::Say(Sent { status: 400, ..Sent::json(&json!({ "error": format!("no {word} here") })) }),
+            None => {
+                let mut answer = honest(request);
+                if word == "logprobs" {
+                    answer["choices"][0]["logprobs"] = Value::Null;
+                }
+                say(&answer)
+            }
+        });
+        let report = report(exam(&server, &[]));
+        assert_eq!(report["score"]["mean"], 1.0);
+        assert_mentions(&warnings(&report), words);
+        assert_eq!(warnings(&report).contains("top_k"), word == "top_k");
+    }
 }
 
 #[test]

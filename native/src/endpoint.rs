@@ -232,12 +232,12 @@ impl EndpointEngine {
             Completion::read(&answer).map_err(|problem| self.failed(problem))
         };
         let refusal = match ask(dialect).await {
-            Err(error) if error.is_refusal() && is_plain => error,
+            Err(error) if error.is_refusal() => error,
             other => return other,
         };
-        for &plainer in dialect.plainer() {
+        for plainer in dialect.plainer().filter(|plainer| is_plain || plainer.extensions) {
             if let Ok(completion) = ask(plainer).await {
-                if self.dialect.replace(plainer) == Dialect::Full {
+                if self.dialect.replace(plainer).extensions && !plainer.extensions {
                     self.doubt(Doubt::Plain, || refusal.to_string());
                 }
                 return Ok(completion);

@@ -57,25 +57,27 @@ pub enum Prompt {
 }
 
 /// How much of a request a server takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Dialect {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dialect {
+    /// What OpenAI's own API does not know.
+    pub extensions: bool,
+    pub logprobs: bool,
+}
+
+impl Default for Dialect {
     /// All of it.
-    #[default]
-    Full,
-    /// What OpenAI's own API knows.
-    Plain,
-    /// That without log probabilities.
-    Bare,
+    fn default() -> Self {
+        Self { extensions: true, logprobs: true }
+    }
 }
 
 impl Dialect {
-    /// Those that ask for less.
-    pub fn plainer(self) -> &'static [Self] {
-        match self {
-            Self::Full => &[Self::Plain, Self::Bare],
-            Self::Plain => &[Self::Bare],
-            Self::Bare => &[],
-        }
+    /// Those that ask for less, the fullest first.
+    pub fn plainer(self) -> impl Iterator<Item = Self> {
+        let less = [(true, false), (false, true), (false, false)];
+        let less = less.map(|(extensions, logprobs)| Self { extensions, logprobs });
+        less.into_iter()
+            .filter(move |less| *less != self && less.extensions <= self.extensions && less.logprobs <= self.logprobs)
     }
 }
 
@@ -129,12 +131,8 @@ impl<'r> Request<'r> {
     /// The same for a server that takes less.
     pub fn in_dialect(&self, dialect: Dialect) -> Self {
         let mut request = self.clone();
-        if dialect != Dialect::Full {
-            request.extensions = None;
-        }
-        if dialect == Dialect::Bare {
-            request.logprobs = None;
-        }
+        request.extensions = request.extensions.filter(|_| dialect.extensions);
+        request.logprobs = request.logprobs.filter(|_| dialect.logprobs);
         request
     }
 }
@@ -227,13 +225,13 @@ mod tests {
             "model": "m", "prompt": "7+5=", "max_tokens": 9, "temperature": 0.5, "top_p": 1.0, "seed": 5, "stop": ["\n"],
             "logprobs": 1
         });
-        assert_eq!(request(&drawn, Dialect::Plain), plain);
-        let full = request(&drawn, Dialect::Full);
+        assert_eq!(request(&drawn, Dialect { extensions: false, logprobs: true }), plain);
+        let full = request(&drawn, Dialect::default());
         assert_eq!(
             (&full["top_k"], &full["min_p"], &full["add_special_tokens"]),
             (&json!(-1), &json!(0.0), &json!(false))
         );
-        let bare = request(&Sampling::default(), Dialect::Bare);
+        let bare = request(&Sampling::default(), Dialect { extensions: false, logprobs: false });
         assert!(bare.get("logprobs").is_none() && bare.get("seed").is_none());
         let ids = Prompt::Ids(vec![1, 2]);
         let reading = serde_json::to_value(Request::reading("m", &ids, 0)).unwrap();

@@ -56,8 +56,7 @@ impl Doubt {
                  token"
             ),
             Self::NoScoring => format!(
-                "the endpoint does not score given texts ({cause}): no likelihoods of references and of held-out text, and levels \
-                 I and II are judged by the texts alone"
+                "the endpoint does not score given texts ({cause}): likelihoods under it are not told, nor is anything judged by them"
             ),
             Self::Scoring => format!("the endpoint did not score {count} texts ({cause})"),
         }
