@@ -29,6 +29,7 @@ use stethoscope_gpu::GpuError;
 use stethoscope_lm::listening::ListenError;
 use tokio::sync::oneshot;
 
+use crate::endpoint::EndpointError;
 use crate::engine;
 use crate::exam::{self, ExamError};
 use crate::files::{OpenError, OpenOptions, TextError, open_reference, read_text};
@@ -102,6 +103,9 @@ pub enum JobError {
     /// An exam could not be held.
     #[error(transparent)]
     Exam(Box<ExamError>),
+    /// A model behind an endpoint could not be asked.
+    #[error(transparent)]
+    Endpoint(Box<EndpointError>),
     /// The work itself could not be done.
     #[error(transparent)]
     Work(#[from] WorkError),
@@ -125,6 +129,12 @@ impl From<ReadError> for JobError {
     }
 }
 
+impl From<EndpointError> for JobError {
+    fn from(error: EndpointError) -> Self {
+        Self::Endpoint(Box::new(error))
+    }
+}
+
 impl From<Cancelled> for JobError {
     fn from(error: Cancelled) -> Self {
         WorkError::from(error).into()
@@ -140,6 +150,7 @@ impl JobError {
             Self::Gpu(error) => error.is_misuse(),
             Self::Listening(error) => error.is_misuse(),
             Self::Exam(error) => error.is_misuse(),
+            Self::Endpoint(error) => error.is_misuse(),
             _ => false,
         }
     }

@@ -9,6 +9,7 @@
 //! | a terminal or a program | [`Inspection`](stethoscope_core::inspection::Inspection) | [`inspect::table`] |
 //! | a terminal | [`MergeReport`](stethoscope_core::recipe::MergeReport) | [`merge::table`] |
 //! | a terminal | [`ExamReport`](stethoscope_exam::report::ExamReport) | [`exam::table`] |
+//! | a terminal | [`Comparison`](stethoscope_exam::report::Comparison) | [`exam::comparison`] |
 //! | a terminal | [`LocateReport`](stethoscope_exam::locate::LocateReport) | [`locate::table`] |
 //!
 //! Names of tensors, settings and references are a stranger's input. Whatever is shown has gone through
