@@ -5,6 +5,7 @@ mod block;
 mod feed_forward;
 mod load;
 mod state_space;
+mod stream;
 
 use std::sync::Arc;
 
@@ -12,12 +13,14 @@ use candle_core::{DType, Device, Result, Tensor};
 
 use crate::cache::Cache;
 use crate::config::{DecoderConfig, MixerConfig};
+use crate::device::computed_dtype;
 use crate::linear::Linear;
 use crate::ops::attention::Place;
 use crate::ops::norm::RmsNorm;
 use crate::ops::rope::Turns;
 use crate::ops::run::Run;
 use block::{Block, Step, normed};
+pub use stream::Keep;
 
 /// A model in memory.
 pub struct Decoder {
@@ -25,6 +28,8 @@ pub struct Decoder {
     device: Device,
     /// \[vocabulary, hidden\].
     embedding: Tensor,
+    /// What embeddings are multiplied by, rounded as the weights are.
+    embedding_scale: f64,
     blocks: Vec<Block>,
     final_norm: RmsNorm,
     /// None where it is the embedding.
@@ -71,36 +76,39 @@ impl Decoder {
     /// The logits \[wanted, vocabulary\], F32, of the wanted tokens. The others are computed too, and all are kept in the cache,
     /// which holds what came before them.
     pub fn forward(&self, batch: &Batch, cache: &Cache) -> Result<Tensor> {
-        let ids = Tensor::from_slice(&batch.tokens, batch.tokens.len(), &self.device)?;
-        let mut x = self.embedding.index_select(&ids, 0)?;
-        if self.device.is_cpu() {
-            x = x.to_dtype(DType::F32)?;
-        }
-        if self.config.embedding_scale != 1.0 {
-            // Rounded as the weights are: transformers makes it a tensor of the model's dtype.
-            x = (x * self.rounded(self.config.embedding_scale))?;
-        }
-        if self.config.is_stream_wide {
-            x = x.to_dtype(DType::F32)?;
-        }
+        let mut x = self.embedded(&batch.tokens)?;
         let runs = match &self.config.mixer {
             MixerConfig::Attention(_) => Vec::new(),
             MixerConfig::StateSpace(_) => Run::all(&batch.places),
         };
         cache.begin(&runs)?;
-        let step = Step {
-            places: &batch.places,
-            runs: &runs,
-            turns: self.turns(batch),
-            cache,
-            activation: self.config.activation,
-        };
+        let step = self.shared(batch, &runs, Some(cache));
         for (layer, block) in self.blocks.iter().enumerate() {
             x = block.forward(layer, x, &step)?;
         }
         cache.end(&runs);
         let wanted = Tensor::from_slice(&batch.wanted, batch.wanted.len(), &self.device)?;
-        let x = normed(&self.final_norm, &x.index_select(&wanted, 0)?)?;
+        self.logits(&x.index_select(&wanted, 0)?)
+    }
+
+    /// The stream \[tokens, hidden\] before the first block.
+    fn embedded(&self, tokens: &[u32]) -> Result<Tensor> {
+        let ids = Tensor::from_slice(tokens, tokens.len(), &self.device)?;
+        let mut x = self.embedding.index_select(&ids, 0)?.to_dtype(computed_dtype(&self.device))?;
+        if self.embedding_scale != 1.0 {
+            x = (x * self.embedding_scale)?;
+        }
+        if self.config.is_stream_wide { x.to_dtype(DType::F32) } else { Ok(x) }
+    }
+
+    /// What all blocks share.
+    fn shared<'b>(&self, batch: &'b Batch, runs: &'b [Run], cache: Option<&'b Cache>) -> Step<'b> {
+        Step { places: &batch.places, runs, turns: self.turns(batch), cache, activation: self.config.activation }
+    }
+
+    /// The logits \[tokens, vocabulary\], F32, of the stream \[tokens, hidden\] behind the last block.
+    pub(crate) fn logits(&self, x: &Tensor) -> Result<Tensor> {
+        let x = normed(&self.final_norm, x)?;
         let logits = match &self.head {
             Some(head) => head.forward(&x)?,
             None => Linear { weight: self.embedding.clone(), bias: None }.forward(&x)?,
@@ -116,14 +124,6 @@ impl Decoder {
         let MixerConfig::Attention(attention) = &self.config.mixer else { return None };
         let positions = batch.places.iter().map(|place| place.position);
         Some(Turns::new(&attention.rope, positions.zip(batch.lengths.iter().copied())))
-    }
-
-    /// A number as the embedding's dtype has it.
-    fn rounded(&self, number: f64) -> f64 {
-        match self.embedding.dtype() {
-            DType::BF16 => half::bf16::from_f64(number).to_f64(),
-            _ => f64::from(number as f32),
-        }
     }
 }
 

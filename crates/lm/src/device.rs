@@ -1,5 +1,6 @@
 //! Where models run.
 
+use candle_core::DType;
 pub use candle_core::Device;
 
 /// A device cannot be used.
@@ -20,6 +21,11 @@ pub enum DeviceError {
         #[source]
         source: candle_core::Error,
     },
+}
+
+/// The dtype that blocks compute in there.
+pub(crate) fn computed_dtype(device: &Device) -> DType {
+    if device.is_cpu() { DType::F32 } else { DType::BF16 }
 }
 
 /// The CPU.

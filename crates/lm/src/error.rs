@@ -48,6 +48,22 @@ pub enum LmError {
         #[source]
         source: ReadError,
     },
+    /// Nothing was chosen to be trained.
+    #[error("nothing is to be trained; choose at least one module")]
+    NothingToTrain,
+    /// A parameter was chosen that takes no part in what the model computes.
+    #[error(
+        "{reference}: {what} takes no part in what a {family} model of this config.json computes, so it cannot be trained; \
+         leave it out of the selection (a tied head is the embedding)"
+    )]
+    NotTrainable {
+        /// The checkpoint.
+        reference: String,
+        /// The module and its part.
+        what: String,
+        /// The family.
+        family: String,
+    },
     /// A prompt does not fit.
     #[error(
         "a prompt of {tokens} tokens and at least one more do not fit the {positions} positions that are kept; \

@@ -114,7 +114,7 @@ pub fn stored_as<const BYTES: usize>(
 }
 
 /// Numbers that follow from the name: the twin of `weight` in the script.
-fn weight(name: &str, count: usize, one_plus: bool) -> impl Iterator<Item = f32> {
+pub fn weight(name: &str, count: usize, one_plus: bool) -> impl Iterator<Item = f32> + use<> {
     let key = name.bytes().fold(2_166_136_261_u32, |key, byte| (key ^ u32::from(byte)).wrapping_mul(16_777_619));
     let (scale, shift) = match () {
         () if name.contains("norm") => (0.5, if one_plus { 0.0 } else { 1.0 }),

@@ -5,7 +5,8 @@
 //! made of; every one of them passes gradients on. What a model knows of earlier tokens, be it their keys and values or the
 //! state that they left, stays in a [`cache`], sequence by sequence; a [`generation`] draws continuations for many prompts in
 //! one batch, each as it would be alone. [`text`] turns words into tokens and back, [`listening`] asks one model with all of
-//! them, and [`answering`] answers a request for several.
+//! them, and [`answering`] answers a request for several. [`training`] changes some of a decoder's parameters, so that what it
+//! was shown becomes likelier.
 
 pub mod answering;
 pub mod cache;
@@ -24,6 +25,7 @@ pub mod linear;
 pub mod listening;
 pub mod ops;
 pub mod text;
+pub mod training;
 pub mod weights;
 
 pub use error::LmError;

@@ -1,7 +1,8 @@
 //! A linear map with the weights that a checkpoint stores: the one operation that running and training are made of.
 
 use candle_core::backend::BackendStorage;
-use candle_core::{CpuStorage, CudaStorage, CustomOp1, DType, Layout, Result, Shape, Tensor};
+use candle_core::op::Add;
+use candle_core::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result, Shape, Storage, Tensor};
 use rayon::prelude::*;
 use stethoscope_core::kernels::{Rows, product};
 
@@ -11,6 +12,9 @@ use crate::ops::contiguous;
 const PRODUCTS_OF_ONE_THREAD: usize = 1 << 16;
 /// Rows that a thread takes at a time, at least: the kernel's band.
 const ROWS_AT_LEAST: usize = 64;
+
+/// Why a product is refused.
+const ELSEWHERE: &str = "the weights of a linear map are on another device than its inputs";
 
 /// y = x · Wᵀ + b.
 #[derive(Clone, Debug)]
@@ -30,11 +34,17 @@ impl Linear {
     /// Of inputs \[tokens, in\], the outputs \[tokens, out\]. On the CPU inputs are F32 and sums are made in F32, whatever the
     /// weights are, and an output is the same bit for bit whatever tokens stand beside it.
     ///
-    /// Inputs get a gradient, the weights get none.
+    /// Gradients are for inputs, and for weights and biases that are variables or made of some; nothing is computed for others.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let y = x.contiguous()?.apply_op1(Frozen { weight: self.weight.clone() })?;
+        let x = x.contiguous()?;
+        let y = if self.weight.track_op() {
+            x.apply_op2(&self.weight.to_dtype(x.dtype())?, Trained)?
+        } else {
+            x.apply_op1(Frozen { weight: self.weight.clone() })?
+        };
         match &self.bias {
-            Some(bias) => y.broadcast_add(bias),
+            Some(bias) if bias.track_op() => y.broadcast_add(&bias.to_dtype(y.dtype())?),
+            Some(bias) => y.apply_op1(Shift { bias: bias.clone() }),
             None => Ok(y),
         }
     }
@@ -51,40 +61,117 @@ impl CustomOp1 for Frozen {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let (out, columns) = self.weight.dims2()?;
-        let (tokens, features) = layout.shape().dims2()?;
-        if features != columns {
-            candle_core::bail!("a linear map of {columns} features was given {features}")
-        }
-        let vectors = contiguous::<f32>(x, layout)?;
         let (storage, weight_layout) = self.weight.storage_and_layout();
-        let candle_core::Storage::Cpu(storage) = &*storage else {
-            candle_core::bail!("the weights of a linear map are on another device than its inputs")
-        };
-        let rows = match storage {
-            CpuStorage::F32(_) => Rows::F32(contiguous(storage, weight_layout)?),
-            CpuStorage::BF16(_) => Rows::Bf16(contiguous(storage, weight_layout)?),
-            other => candle_core::bail!("weights of dtype {:?} cannot be multiplied on the CPU", other.dtype()),
-        };
-        Ok((CpuStorage::F32(multiply(rows, vectors, columns, out, tokens)), Shape::from((tokens, out))))
+        let Storage::Cpu(storage) = &*storage else { candle_core::bail!("{ELSEWHERE}") };
+        on_cpu(x, layout, storage, weight_layout)
     }
 
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
-        let (out, columns) = self.weight.dims2()?;
-        let (tokens, _) = layout.shape().dims2()?;
-        let transposed = self.weight.t()?;
-        let (storage, weight_layout) = transposed.storage_and_layout();
-        let candle_core::Storage::Cuda(storage) = &*storage else {
-            candle_core::bail!("the weights of a linear map are on another device than its inputs")
-        };
-        let y = x.matmul(storage, (1, tokens, out, columns), layout, weight_layout)?;
-        Ok((y, Shape::from((tokens, out))))
+        let (storage, weight_layout) = self.weight.storage_and_layout();
+        let Storage::Cuda(storage) = &*storage else { candle_core::bail!("{ELSEWHERE}") };
+        on_cuda(x, layout, storage, weight_layout)
     }
 
     fn bwd(&self, _x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
-        let weight = if gradient.device().is_cpu() { self.weight.to_dtype(DType::F32)? } else { self.weight.clone() };
-        Ok(Some(gradient.contiguous()?.matmul(&weight)?))
+        for_inputs(&self.weight, gradient).map(Some)
     }
+}
+
+/// The product with weights that are trained.
+struct Trained;
+
+impl CustomOp2 for Trained {
+    fn name(&self) -> &'static str {
+        "trained-linear"
+    }
+
+    fn cpu_fwd(
+        &self,
+        x: &CpuStorage,
+        layout: &Layout,
+        weight: &CpuStorage,
+        of: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        on_cpu(x, layout, weight, of)
+    }
+
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        layout: &Layout,
+        weight: &CudaStorage,
+        of: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        on_cuda(x, layout, weight, of)
+    }
+
+    /// Inputs that come from nothing that is trained, as in the lowest trained block, get no gradient.
+    fn bwd(
+        &self,
+        x: &Tensor,
+        weight: &Tensor,
+        _y: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let for_x = if x.track_op() { Some(for_inputs(&weight.detach(), gradient)?) } else { None };
+        Ok((for_x, Some(gradient.t()?.matmul(&x.detach())?)))
+    }
+}
+
+/// A bias that is not trained: candle's own addition would add up a gradient for it.
+struct Shift {
+    bias: Tensor,
+}
+
+impl CustomOp1 for Shift {
+    fn name(&self) -> &'static str {
+        "frozen-bias"
+    }
+
+    fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let (storage, of) = self.bias.storage_and_layout();
+        let Storage::Cpu(storage) = &*storage else { candle_core::bail!("{ELSEWHERE}") };
+        let sum = x.binary_impl::<Add>(storage, layout, &of.broadcast_as(layout.shape())?)?;
+        Ok((sum, layout.shape().clone()))
+    }
+
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let (storage, of) = self.bias.storage_and_layout();
+        let Storage::Cuda(storage) = &*storage else { candle_core::bail!("{ELSEWHERE}") };
+        let sum = x.binary_impl::<Add>(storage, layout, &of.broadcast_as(layout.shape())?)?;
+        Ok((sum, layout.shape().clone()))
+    }
+
+    fn bwd(&self, _x: &Tensor, _y: &Tensor, gradient: &Tensor) -> Result<Option<Tensor>> {
+        Ok(Some(gradient.clone()))
+    }
+}
+
+/// The inputs' gradient, δ · W.
+fn for_inputs(weight: &Tensor, gradient: &Tensor) -> Result<Tensor> {
+    gradient.contiguous()?.matmul(&weight.to_dtype(gradient.dtype())?)
+}
+
+fn on_cpu(x: &CpuStorage, layout: &Layout, weight: &CpuStorage, of: &Layout) -> Result<(CpuStorage, Shape)> {
+    let (out, columns) = of.shape().dims2()?;
+    let (tokens, features) = layout.shape().dims2()?;
+    if features != columns {
+        candle_core::bail!("a linear map of {columns} features was given {features}")
+    }
+    let vectors = contiguous::<f32>(x, layout)?;
+    let rows = match weight {
+        CpuStorage::F32(_) => Rows::F32(contiguous(weight, of)?),
+        CpuStorage::BF16(_) => Rows::Bf16(contiguous(weight, of)?),
+        other => candle_core::bail!("weights of dtype {:?} cannot be multiplied on the CPU", other.dtype()),
+    };
+    Ok((CpuStorage::F32(multiply(rows, vectors, columns, out, tokens)), Shape::from((tokens, out))))
+}
+
+fn on_cuda(x: &CudaStorage, layout: &Layout, weight: &CudaStorage, of: &Layout) -> Result<(CudaStorage, Shape)> {
+    let (out, columns) = of.shape().dims2()?;
+    let (tokens, _) = layout.shape().dims2()?;
+    let y = x.matmul(weight, (1, tokens, out, columns), layout, &of.transpose(0, 1)?)?;
+    Ok((y, Shape::from((tokens, out))))
 }
 
 /// Each of the `out` rows times each of the vectors: \[tokens, out\].
@@ -123,7 +210,7 @@ fn transposed(matrix: &[f32], rows: usize, columns: usize) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use candle_core::{Device, Var};
+    use candle_core::{DType, Device, Var};
 
     use super::*;
     use crate::ops::assert_same_with_gradients;
@@ -149,6 +236,28 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn trained_weights_and_biases_get_the_gradients_of_plain_operations() {
+        let var = |shape: &[usize]| Var::from_vec(numbers(shape.iter().product()), shape, &Device::Cpu).unwrap();
+        let (x, weight, bias) = (var(&[4, 5]), var(&[3, 5]), var(&[3]));
+        let plain = x.matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
+        let linear = Linear { weight: weight.as_tensor().clone(), bias: Some(bias.as_tensor().clone()) };
+        assert_same_with_gradients(&linear.forward(&x).unwrap(), &plain, &[&x, &weight, &bias]);
+    }
+
+    #[test]
+    fn what_is_not_trained_gets_no_gradient() {
+        let tensor = |shape: &[usize]| Tensor::from_vec(numbers(shape.iter().product()), shape, &Device::Cpu).unwrap();
+        let gradients = |linear: &Linear, x: &Tensor| linear.forward(x).unwrap().sum_all().unwrap().backward().unwrap();
+        let (x, weight, bias) = (tensor(&[4, 5]), tensor(&[3, 5]), tensor(&[3]));
+        let linear = Linear { weight: weight.clone(), bias: Some(bias.clone()) };
+        let found = gradients(&linear, Var::from_tensor(&x).unwrap().as_tensor());
+        assert!(found.get(&weight).is_none() && found.get(&bias).is_none());
+        let trained = Var::from_tensor(&weight).unwrap();
+        let found = gradients(&Linear { weight: trained.as_tensor().clone(), bias: None }, &x);
+        assert!(found.get(&trained).is_some() && found.get(&x).is_none());
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! A checkpoint's tensors by what they do in the network, whatever they are called and however they are packed.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::path::PathBuf;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor, Var};
 use half::bf16;
 use half::vec::HalfBitsVecExt;
-use stethoscope_core::anatomy::{Part, Slice};
+use stethoscope_core::anatomy::{Part, Site, Slice};
 use stethoscope_core::checkpoint::{Storage, Tensor as Stored};
 use stethoscope_core::dequantise::Encoded;
 use stethoscope_core::dtype::Dtype;
@@ -26,11 +27,19 @@ pub struct Parameter {
     /// The block, if it is in one.
     pub layer: Option<u32>,
     /// The role, in core's words.
-    pub role: &'static str,
+    pub role: Cow<'static, str>,
     /// The part.
     pub part: Part,
     /// The expert, if it is one's.
     pub expert: Option<u32>,
+}
+
+impl Parameter {
+    /// The one that stands at a site, whichever tensor that is a part of.
+    pub fn at(site: &Site) -> Self {
+        let role = Cow::Owned(site.role.name().to_owned());
+        Self { layer: site.layer, role, part: site.part.clone(), expert: site.expert }
+    }
 }
 
 impl std::fmt::Display for Parameter {
@@ -46,9 +55,6 @@ impl std::fmt::Display for Parameter {
         Ok(())
     }
 }
-
-/// A [`Parameter`] whose role's name is somebody else's: layer, role, part, expert.
-type Key<'n> = (Option<u32>, &'n str, Part, Option<u32>);
 
 /// A stored tensor, and which elements of it.
 type Place<'m> = (&'m Stored, &'m [Slice]);
@@ -78,7 +84,9 @@ pub struct Weights<'m> {
     model: &'m Model,
     device: &'m Device,
     shared: &'m SharedTensors,
-    places: HashMap<Key<'m>, Place<'m>>,
+    places: HashMap<Parameter, Place<'m>>,
+    trained: Option<&'m BTreeSet<Parameter>>,
+    variables: RefCell<BTreeMap<Parameter, Var>>,
 }
 
 impl<'m> Weights<'m> {
@@ -87,11 +95,25 @@ impl<'m> Weights<'m> {
         let mut places = HashMap::new();
         for (tensor, sites) in model.checkpoint.tensors.iter().zip(&model.sites) {
             for site in sites {
-                let key = (site.layer, site.role.name(), site.part.clone(), site.expert);
-                places.entry(key).or_insert((tensor, &*site.slice));
+                places.entry(Parameter::at(site)).or_insert((tensor, &*site.slice));
             }
         }
-        Self { model, device, shared, places }
+        Self { model, device, shared, places, trained: None, variables: RefCell::default() }
+    }
+
+    /// The same, but these parameters are read as F32 variables of their own, to be trained.
+    pub fn training(self, trained: &'m BTreeSet<Parameter>) -> Self {
+        Self { trained: Some(trained), ..self }
+    }
+
+    /// The variables that were read.
+    pub fn into_variables(self) -> BTreeMap<Parameter, Var> {
+        self.variables.into_inner()
+    }
+
+    /// Whether a parameter's numbers are stored as BF16.
+    pub fn is_narrow(&self, parameter: &Parameter) -> bool {
+        self.place(parameter).is_some_and(|(stored, _)| is_bf16(stored))
     }
 
     /// Whether there is one.
@@ -100,11 +122,11 @@ impl<'m> Weights<'m> {
     }
 
     fn place(&self, parameter: &Parameter) -> Option<&Place<'m>> {
-        self.places.get(&(parameter.layer, parameter.role, parameter.part.clone(), parameter.expert))
+        self.places.get(parameter)
     }
 
     /// One parameter of this shape. A matrix stays BF16 if it is stored so; everything else becomes F32. On other devices than
-    /// the CPU, all is of the dtype that most matrices have there: BF16.
+    /// the CPU, all is of the dtype that most matrices have there: BF16. What is trained is an F32 variable anywhere.
     pub async fn read(&self, parameter: &Parameter, shape: &[usize]) -> Result<Tensor, LmError> {
         let Some(&(stored, slices)) = self.place(parameter) else {
             return Err(LmError::MissingTensor {
@@ -127,12 +149,21 @@ impl<'m> Weights<'m> {
                 expected: shape.to_vec(),
             });
         }
+        if self.trained.is_some_and(|trained| trained.contains(parameter)) {
+            let mut numbers = Vec::with_capacity(elements as usize);
+            for run in runs {
+                self.numbers(stored, run, &mut numbers).await?;
+            }
+            let variable = Var::from_vec(numbers, shape, self.device)?;
+            let tensor = variable.as_tensor().clone();
+            self.variables.borrow_mut().insert(parameter.clone(), variable);
+            return Ok(tensor);
+        }
         let at = self.stored_at(stored, &runs, shape);
         if let Some(tensor) = at.as_ref().and_then(|at| self.shared.0.borrow().get(at).cloned()) {
             return Ok(tensor);
         }
-        let is_bf16 = matches!(stored.storage, Storage::Plain { dtype: Dtype::BF16, .. });
-        let tensor = if is_bf16 && shape.len() == 2 {
+        let tensor = if is_bf16(stored) && shape.len() == 2 {
             let mut bits = Vec::with_capacity(elements as usize);
             for run in runs {
                 self.bits(stored, run, &mut bits).await?;
@@ -193,6 +224,10 @@ impl<'m> Weights<'m> {
         }
         Ok(())
     }
+}
+
+const fn is_bf16(stored: &Stored) -> bool {
+    matches!(stored.storage, Storage::Plain { dtype: Dtype::BF16, .. })
 }
 
 fn failed(stored: &Stored, source: stethoscope_core::source::ReadError) -> LmError {

@@ -30,8 +30,8 @@ impl SelfAttention {
         linears.map(Linear::parameters).sum::<usize>() + norms.map(RmsNorm::parameters).sum::<usize>()
     }
 
-    /// Of x \[tokens, hidden\], as much; keys and values stay where they are kept.
-    pub fn forward(&self, x: &Tensor, step: &Step<'_>, kept: &KeysAndValues) -> Result<Tensor> {
+    /// Of x \[tokens, hidden\], as much; keys and values stay where they are kept, if they are.
+    pub fn forward(&self, x: &Tensor, step: &Step<'_>, kept: Option<&KeysAndValues>) -> Result<Tensor> {
         let heads = |x: Tensor| x.reshape((step.places.len(), (), self.head_features));
         let turned = |x: Tensor| match &step.turns {
             Some(turns) => turns.apply(&x),
@@ -40,7 +40,13 @@ impl SelfAttention {
         let queries = turned(apply(self.query_norm.as_ref(), heads(self.queries.forward(x)?)?)?)?;
         let keys = turned(apply(self.key_norm.as_ref(), heads(self.keys.forward(x)?)?)?)?;
         let values = heads(self.values.forward(x)?)?;
-        let (keys, values) = kept.keep(&keys, &values, step.places)?;
-        self.output.forward(&self.attention.forward(&queries, keys, values, step.places)?)
+        let mixed = match kept {
+            Some(kept) => {
+                let (keys, values) = kept.keep(&keys, &values, step.places)?;
+                self.attention.forward(&queries, keys, values, step.places)?
+            }
+            None => self.attention.packed(&queries, &keys, &values, step.runs)?,
+        };
+        self.output.forward(&mixed)
     }
 }

@@ -9,6 +9,7 @@ use super::feed_forward::FeedForward;
 use super::state_space::StateSpace;
 use crate::cache::{Cache, Kept};
 use crate::config::Activation;
+use crate::device::computed_dtype;
 use crate::ops::attention::Place;
 use crate::ops::norm::RmsNorm;
 use crate::ops::rope::Turns;
@@ -44,7 +45,8 @@ pub(super) struct Step<'b> {
     pub runs: &'b [Run],
     /// None where positions turn nothing.
     pub turns: Option<Turns>,
-    pub cache: &'b Cache,
+    /// What is known of earlier tokens; none where all of every sequence is in the batch, as in training.
+    pub cache: Option<&'b Cache>,
     pub activation: Activation,
 }
 
@@ -66,9 +68,13 @@ impl Block {
     /// Of the stream x \[tokens, hidden\], what it is after layer number `layer`.
     pub fn forward(&self, layer: usize, x: Tensor, step: &Step<'_>) -> Result<Tensor> {
         let normed = normed(&self.input_norm, &x)?;
-        let mixed = match (&self.mixer, step.cache.layer(layer)) {
-            (Mixer::Attention(attention), Kept::KeysAndValues(kept)) => attention.forward(&normed, step, kept)?,
-            (Mixer::StateSpace(space), Kept::States(kept)) => space.forward(&normed, step.runs, kept)?,
+        let mixed = match (&self.mixer, step.cache.map(|cache| cache.layer(layer))) {
+            (Mixer::Attention(attention), None) => attention.forward(&normed, step, None)?,
+            (Mixer::Attention(attention), Some(Kept::KeysAndValues(kept))) => {
+                attention.forward(&normed, step, Some(kept))?
+            }
+            (Mixer::StateSpace(space), None) => space.forward(&normed, step.runs, None)?,
+            (Mixer::StateSpace(space), Some(Kept::States(kept))) => space.forward(&normed, step.runs, Some(kept))?,
             _ => candle_core::bail!("the cache was made for a model whose layer {layer} is of another kind"),
         };
         let x = added(x, &apply(self.mixed_norm.as_ref(), mixed)?)?;
@@ -80,7 +86,7 @@ impl Block {
 
 /// The stream, which may be wider than the weights, as a norm leaves it for them.
 pub(super) fn normed(norm: &RmsNorm, x: &Tensor) -> Result<Tensor> {
-    norm.forward(&x.to_dtype(norm.weight.dtype())?)
+    norm.forward(&x.to_dtype(computed_dtype(x.device()))?)
 }
 
 fn added(x: Tensor, more: &Tensor) -> Result<Tensor> {

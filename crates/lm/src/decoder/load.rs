@@ -1,6 +1,9 @@
 //! A decoder out of a checkpoint or a recipe, module by module.
 
-use candle_core::Device;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use candle_core::{DType, Device};
 use serde_json::Value;
 use stethoscope_core::anatomy::Part;
 use stethoscope_core::model::Model;
@@ -20,6 +23,7 @@ use crate::linear::Linear;
 use crate::ops::attention::Attention;
 use crate::ops::convolution::Convolution;
 use crate::ops::norm::RmsNorm;
+use crate::training::Trainables;
 use crate::weights::{Parameter, SharedTensors, Weights};
 
 impl Decoder {
@@ -29,6 +33,41 @@ impl Decoder {
         model: &Model,
         device: &Device,
         shared: &SharedTensors,
+        observe: impl AsyncFnMut(u64, u64) -> Result<(), Cancelled>,
+    ) -> Result<Self, LmError> {
+        Self::read(model, &Weights::new(model, device, shared), device, observe).await
+    }
+
+    /// As [`load`](Self::load), to train some of the parameters: those are variables of this decoder alone, F32 whatever they
+    /// are stored in, and all others stay what they are. Of a tensor that holds several modules, such as Phi-3's `qkv_proj` or a
+    /// stack of experts, each is a parameter of its own. A parameter that the model does not use, or none at all, is refused.
+    pub async fn load_to_train(
+        model: &Model,
+        device: &Device,
+        shared: &SharedTensors,
+        trained: &BTreeSet<Parameter>,
+        observe: impl AsyncFnMut(u64, u64) -> Result<(), Cancelled>,
+    ) -> Result<(Self, Trainables), LmError> {
+        if trained.is_empty() {
+            return Err(LmError::NothingToTrain);
+        }
+        let weights = Weights::new(model, device, shared).training(trained);
+        let decoder = Self::read(model, &weights, device, observe).await?;
+        let variables = weights.into_variables();
+        match trained.iter().find(|parameter| !variables.contains_key(parameter)) {
+            Some(unused) => Err(LmError::NotTrainable {
+                reference: model.checkpoint.reference.clone(),
+                what: unused.to_string(),
+                family: model.family().to_owned(),
+            }),
+            None => Ok((decoder, Trainables::new(variables))),
+        }
+    }
+
+    async fn read(
+        model: &Model,
+        weights: &Weights<'_>,
+        device: &Device,
         mut observe: impl AsyncFnMut(u64, u64) -> Result<(), Cancelled>,
     ) -> Result<Self, LmError> {
         let reference = || model.checkpoint.reference.clone();
@@ -36,8 +75,7 @@ impl Decoder {
         let config = json.and_then(DecoderConfig::parse);
         let mut config = config.map_err(|source| LmError::Config { reference: reference(), source })?;
         config.end_ids.extend(end_ids_of_generation(model));
-        let weights = Weights::new(model, device, shared);
-        let reading = Reading { weights: &weights, config: &config };
+        let reading = Reading { weights, config: &config };
         let steps = config.layers as u64 + 1;
         let mut blocks = Vec::with_capacity(config.layers);
         for layer in 0..config.layers {
@@ -45,15 +83,25 @@ impl Decoder {
             blocks.push(reading.block(layer).await?);
         }
         observe(config.layers as u64, steps).await?;
-        let embedding =
-            weights.read(&parameter(At::END, "embed", Part::Weight), &[config.vocabulary, config.hidden]).await?;
+        let embed = parameter(At::END, "embed", Part::Weight);
+        let embedding = weights.read(&embed, &[config.vocabulary, config.hidden]).await?;
+        let is_narrow = !device.is_cpu() || weights.is_narrow(&embed);
+        let embedding_scale = rounded(config.embedding_scale, if is_narrow { DType::BF16 } else { DType::F32 });
         let final_norm = reading.norm(At::END, "final_norm", config.hidden).await?;
         let head = match config.is_tied {
             true => None,
             false => Some(reading.linear(At::END, "head", config.vocabulary, config.hidden).await?),
         };
         observe(steps, steps).await?;
-        Ok(Self { device: device.clone(), embedding, blocks, final_norm, head, config })
+        Ok(Self { device: device.clone(), embedding, embedding_scale, blocks, final_norm, head, config })
+    }
+}
+
+/// A number as the embedding's dtype has it: transformers makes the scale a tensor of the model's dtype.
+fn rounded(number: f64, dtype: DType) -> f64 {
+    match dtype {
+        DType::BF16 => half::bf16::from_f64(number).to_f64(),
+        _ => f64::from(number as f32),
     }
 }
 
@@ -134,7 +182,7 @@ impl Reading<'_, '_> {
         Ok(StateSpace {
             channels: self.linear(at, "in_proj_x", channels, hidden).await?,
             gate: self.linear(at, "in_proj_z", channels, hidden).await?,
-            convolution: Convolution { kernel: kernel.squeeze(1)?.t()?.contiguous()?, bias },
+            convolution: Convolution { kernel, bias },
             activation,
             step_features: self.linear(at, "x_proj_dt", step_rank, channels).await?,
             steps: self.linear(at, "dt_proj", channels, step_rank).await?,
@@ -210,7 +258,7 @@ impl Reading<'_, '_> {
 }
 
 fn parameter(At { layer, expert }: At, role: &'static str, part: Part) -> Parameter {
-    Parameter { layer, role, part, expert }
+    Parameter { layer, role: Cow::Borrowed(role), part, expert }
 }
 
 /// Where a module stands.

@@ -41,10 +41,13 @@ impl StateSpace {
             + tensors.into_iter().flatten().map(Tensor::elem_count).sum::<usize>()
     }
 
-    /// Of x \[tokens, hidden\], as much; what the next tokens need stays in the states.
-    pub fn forward(&self, x: &Tensor, runs: &[Run], states: &States) -> Result<Tensor> {
+    /// Of x \[tokens, hidden\], as much; what the next tokens need stays in the states, if it is kept.
+    pub fn forward(&self, x: &Tensor, runs: &[Run], states: Option<&States>) -> Result<Tensor> {
         let wide = |x: &Tensor| x.to_dtype(DType::F32);
-        let (inputs_before, states_before) = states.before(runs)?;
+        let (inputs_before, states_before) = match states {
+            Some(states) => states.before(runs)?,
+            None => self.nothing_before(x, runs.len())?,
+        };
         let gate = self.gate.forward(x)?;
         let (channels, inputs_after) = self.convolution.forward(&self.channels.forward(x)?, &inputs_before, runs)?;
         let channels = self.activation.forward(&channels)?;
@@ -56,8 +59,17 @@ impl StateSpace {
             decay: wide(&self.log_decay)?.exp()?.neg()?,
         };
         let (y, states_after) = drive.scan(&states_before, runs)?;
-        states.keep(&inputs_after, &states_after, runs)?;
+        if let Some(states) = states {
+            states.keep(&inputs_after, &states_after, runs)?;
+        }
         let y = (y + drive.x.broadcast_mul(&wide(&self.skip)?)?)?;
         self.output.forward(&(y * wide(&gate)?.silu()?)?.to_dtype(x.dtype())?)
+    }
+
+    /// What stands before runs that begin their sequences: the convolution's inputs, and states.
+    fn nothing_before(&self, x: &Tensor, runs: usize) -> Result<(Tensor, Tensor)> {
+        let ((channels, _, taps), (_, states)) = (self.convolution.kernel.dims3()?, self.log_decay.dims2()?);
+        let inputs = Tensor::zeros((runs, taps - 1, channels), x.dtype(), x.device())?;
+        Ok((inputs, Tensor::zeros((runs, channels, states), DType::F32, x.device())?))
     }
 }

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use stethoscope_core::kernels::{Rows, product, weighted_sum};
 
 use super::contiguous;
+use super::run::Run;
 
 /// Where a token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +44,39 @@ impl Attention {
         if !queries.device().is_cpu() {
             return self.by_sequence(queries, keys, values, places);
         }
-        let op = Attend { attention: *self, places: places.clone() };
+        let seen = |place: &Place| Seen { sequence: place.sequence, positions: self.visible(place.position) };
+        let op = Attend { attention: *self, seen: places.iter().map(seen).collect() };
         queries.contiguous()?.apply_op3(&keys.contiguous()?, &values.contiguous()?, op)
+    }
+
+    /// As [`forward`](Self::forward), of keys and values \[tokens, groups, features\] of the same tokens as the queries, where
+    /// each run is all of a sequence: nothing is kept, and memory grows with the tokens alone.
+    pub fn packed(&self, queries: &Tensor, keys: &Tensor, values: &Tensor, runs: &[Run]) -> Result<Tensor> {
+        let together = |x: &Tensor| x.transpose(0, 1)?.contiguous()?.unsqueeze(0);
+        let (keys, values) = (together(keys)?, together(values)?);
+        let tokens = queries.dim(0)?;
+        if runs.iter().try_fold(0, |at, run| (run.tokens.start == at).then_some(run.tokens.end)) != Some(tokens)
+            || runs.iter().any(|run| run.position != 0)
+            || keys.dim(2)? != tokens
+        {
+            candle_core::bail!("attention of {tokens} tokens within themselves was given the runs {runs:?}")
+        }
+        if !queries.device().is_cpu() {
+            let each = runs.iter().map(|run| {
+                let (first, count) = (run.tokens.start, run.tokens.len());
+                let places: Vec<_> = (0..count).map(|position| Place { sequence: 0, position }).collect();
+                let queries = queries.narrow(0, first, count)?;
+                self.by_sequence(&queries, &keys.narrow(2, first, count)?, &values.narrow(2, first, count)?, &places)
+            });
+            return Tensor::cat(&each.collect::<Result<Vec<_>>>()?, 0);
+        }
+        let seen = runs.iter().flat_map(|run| {
+            let from = run.tokens.start;
+            let visible = (0..run.tokens.len()).map(|position| self.visible(position));
+            visible.map(move |seen| Seen { sequence: 0, positions: from + seen.start..from + seen.end })
+        });
+        let op = Attend { attention: *self, seen: seen.collect() };
+        queries.contiguous()?.apply_op3(&keys, &values, op)
     }
 
     /// The positions that are seen from one.
@@ -110,7 +142,15 @@ impl Shapes {
 
 struct Attend {
     attention: Attention,
-    places: Arc<[Place]>,
+    /// For each token.
+    seen: Vec<Seen>,
+}
+
+/// What a token sees.
+#[derive(Clone)]
+struct Seen {
+    sequence: usize,
+    positions: Range<usize>,
 }
 
 impl CustomOp3 for Attend {
@@ -128,7 +168,9 @@ impl CustomOp3 for Attend {
         value_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let shapes = Shapes::new(query_layout.dims(), key_layout.dims(), value_layout.dims())?;
-        shapes.check(&self.places)?;
+        if self.seen.len() != shapes.tokens {
+            candle_core::bail!("{} tokens were to see what {} see", shapes.tokens, self.seen.len())
+        }
         let queries = contiguous::<f32>(queries, query_layout)?;
         let keys = contiguous::<f32>(keys, key_layout)?;
         let values = contiguous::<f32>(values, value_layout)?;
@@ -137,9 +179,7 @@ impl CustomOp3 for Attend {
         // All heads of a group are one piece, of the queries and of what comes out.
         let pieces = out.par_chunks_mut(width).zip(queries.par_chunks(width)).enumerate();
         pieces.for_each_init(Vec::new, |weights, (piece, (out, queries))| {
-            let (place, group) = (self.places[piece / shapes.groups], piece % shapes.groups);
-            let visible = self.attention.visible(place.position);
-            let rows = shapes.rows(place.sequence, group, visible);
+            let rows = self.rows(&shapes, piece);
             self.attention.weigh(queries, &keys[rows.clone()], shapes.features, weights);
             weighted_sum(&values[rows], weights, shapes.features, out);
         });
@@ -156,6 +196,14 @@ impl CustomOp3 for Attend {
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let (for_queries, for_keys, for_values) = self.backward(queries, keys, values, gradient)?;
         Ok((Some(for_queries), Some(for_keys), Some(for_values)))
+    }
+}
+
+impl Attend {
+    /// The keys and values that a piece sees: a group of a token.
+    fn rows(&self, shapes: &Shapes, piece: usize) -> Range<usize> {
+        let Seen { sequence, positions } = self.seen[piece / shapes.groups].clone();
+        shapes.rows(sequence, piece % shapes.groups, positions)
     }
 }
 

@@ -4,10 +4,10 @@ use candle_core::{Result, Tensor};
 
 use super::run::Run;
 
-/// y\[t, c\] = Σ over taps of kernel\[tap, c\] · x\[t − (taps − 1) + tap, c\] + bias\[c\].
+/// y\[t, c\] = Σ over taps of kernel\[c, 0, tap\] · x\[t − (taps − 1) + tap, c\] + bias\[c\].
 #[derive(Clone, Debug)]
 pub struct Convolution {
-    /// \[taps, channels\].
+    /// \[channels, 1, taps\].
     pub kernel: Tensor,
     /// \[channels\].
     pub bias: Option<Tensor>,
@@ -18,7 +18,7 @@ impl Convolution {
     /// that stood before each run, \[runs, taps − 1, channels\]. All inputs get gradients, and what a token gets does not depend
     /// on the tokens of other runs.
     pub fn forward(&self, x: &Tensor, before: &Tensor, runs: &[Run]) -> Result<(Tensor, Tensor)> {
-        let (taps, channels) = self.kernel.dims2()?;
+        let (channels, _, taps) = self.kernel.dims3()?;
         let kept = taps.saturating_sub(1);
         if before.dims() != [runs.len(), kept, channels] {
             candle_core::bail!("a convolution of {taps} taps over {} runs was given {:?}", runs.len(), before.dims())
@@ -35,7 +35,7 @@ impl Convolution {
         for tap in 0..taps {
             let rows = runs.iter().enumerate();
             let rows = rows.flat_map(|(number, run)| (0..run.tokens.len()).map(move |at| row(number, run, at + tap)));
-            let term = select(rows.collect())?.broadcast_mul(&self.kernel.narrow(0, tap, 1)?)?;
+            let term = select(rows.collect())?.broadcast_mul(&self.kernel.narrow(2, tap, 1)?.reshape((1, channels))?)?;
             y = Some(match y {
                 Some(y) => (y + term)?,
                 None => term,
@@ -67,7 +67,7 @@ mod tests {
 
     fn convolution(taps: usize) -> Convolution {
         Convolution {
-            kernel: Tensor::from_vec(numbers(taps * CHANNELS), (taps, CHANNELS), &Device::Cpu).unwrap(),
+            kernel: Tensor::from_vec(numbers(taps * CHANNELS), (CHANNELS, 1, taps), &Device::Cpu).unwrap(),
             bias: Some(Tensor::from_vec(numbers(CHANNELS), CHANNELS, &Device::Cpu).unwrap()),
         }
     }
@@ -89,9 +89,8 @@ mod tests {
         let (convolution, length, taps) = (convolution(4), 6, 4);
         let x = Var::from_vec(numbers(length * CHANNELS), (length, CHANNELS), &Device::Cpu).unwrap();
         let (found, _) = convolution.forward(&x, &nothing(1, taps), &runs(&[length])).unwrap();
-        let kernel = convolution.kernel.t().unwrap().unsqueeze(1).unwrap().contiguous().unwrap();
         let channels_first = x.t().unwrap().unsqueeze(0).unwrap().contiguous().unwrap();
-        let plain = channels_first.conv1d(&kernel, taps - 1, 1, 1, CHANNELS).unwrap();
+        let plain = channels_first.conv1d(&convolution.kernel, taps - 1, 1, 1, CHANNELS).unwrap();
         let plain = plain.narrow(2, 0, length).unwrap().squeeze(0).unwrap().t().unwrap();
         let plain = plain.broadcast_add(convolution.bias.as_ref().unwrap()).unwrap();
         assert_same_with_gradients(&found, &plain.contiguous().unwrap(), &[&x]);

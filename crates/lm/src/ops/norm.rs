@@ -21,7 +21,7 @@ impl RmsNorm {
         self.weight.elem_count()
     }
 
-    /// Of x \[…, features\], as much. x and the weight get gradients.
+    /// Of x \[…, features\], as much. x gets a gradient, and so does a weight that is trained.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         if x.device().is_cpu() {
             return x
@@ -83,13 +83,17 @@ impl CustomOp2 for Norm {
         _y: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let (is_x_tracked, is_trained) = (x.track_op(), weight.track_op());
+        let (x, weight) = (x.detach(), weight.detach());
         let root = (x.sqr()?.mean_keepdim(D::Minus1)? + self.epsilon)?.sqrt()?.recip()?;
-        let scaled = gradient.broadcast_mul(&gain(weight, self.is_one_plus)?)?;
-        let along = (x * &scaled)?.mean_keepdim(D::Minus1)?;
-        let back = x.broadcast_mul(&(along * root.powf(3.0)?)?)?;
-        let for_x = (scaled.broadcast_mul(&root)? - back)?;
-        let for_weight = (gradient * x.broadcast_mul(&root)?)?.reshape(((), weight.elem_count()))?.sum(0)?;
-        Ok((Some(for_x), Some(for_weight)))
+        let for_x = || {
+            let scaled = gradient.broadcast_mul(&gain(&weight, self.is_one_plus)?)?;
+            let along = (&x * &scaled)?.mean_keepdim(D::Minus1)?;
+            let back = x.broadcast_mul(&(along * root.powf(3.0)?)?)?;
+            scaled.broadcast_mul(&root)? - back
+        };
+        let for_weight = || (gradient * x.broadcast_mul(&root)?)?.reshape(((), weight.elem_count()))?.sum(0);
+        Ok((is_x_tracked.then(for_x).transpose()?, is_trained.then(for_weight).transpose()?))
     }
 }
 

@@ -21,8 +21,7 @@ impl Attend {
         let (features, shared) = (shapes.features, shapes.shared());
         let mut weights = Vec::new();
         for piece in 0..shapes.tokens * shapes.groups {
-            let (place, group) = (self.places[piece / shapes.groups], piece % shapes.groups);
-            let rows = shapes.rows(place.sequence, group, self.attention.visible(place.position));
+            let rows = self.rows(&shapes, piece);
             let heads = piece * shared * features..(piece + 1) * shared * features;
             self.attention.weigh(&q[heads.clone()], &k[rows.clone()], features, &mut weights);
             for head in 0..shared {

@@ -63,3 +63,25 @@ fn places_outside_of_what_is_kept_are_refused() {
         assert!(attention.forward(&queries, &kept, &kept, &[Place { sequence, position }].into()).is_err());
     }
 }
+
+#[test]
+fn tokens_packed_see_what_they_see_of_kept_keys_and_values() {
+    let lengths = [3, POSITIONS];
+    let places = lengths.iter().enumerate();
+    let places = places.flat_map(|(sequence, &length)| (0..length).map(move |position| Place { sequence, position }));
+    let places: Arc<[Place]> = places.collect();
+    let tokens = places.len();
+    for attention in kinds() {
+        let queries = var(&[tokens, 4, FEATURES], 1);
+        let [keys, values] = [2, 3].map(|salt| var(&[tokens, 2, FEATURES], salt));
+        let kept = |new: &Var| {
+            let padding = Tensor::zeros((POSITIONS - lengths[0], 2, FEATURES), new.dtype(), &Device::Cpu).unwrap();
+            let [first, second] = [(0, lengths[0]), (lengths[0], lengths[1])].map(|(at, of)| new.narrow(0, at, of).unwrap());
+            let first = Tensor::cat(&[first, padding], 0).unwrap();
+            Tensor::stack(&[first, second], 0).unwrap().transpose(1, 2).unwrap().contiguous().unwrap()
+        };
+        let apart = attention.forward(&queries, &kept(&keys), &kept(&values), &places).unwrap();
+        let packed = attention.packed(&queries, &keys, &values, &Run::all(&places)).unwrap();
+        assert_same_with_gradients(&packed, &apart, &[&queries, &keys, &values]);
+    }
+}
