@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, get_scheduler
 
 from decoders import MODELS, OUT, SIZES, weight
 
-PROBES = 4
+PROBES = 8
 GRADIENTS = ["llama", "llama_linear", "qwen2", "qwen3", "gemma2", "phi3", "mixtral", "qwen3_moe", "mamba"]
 STEPS = 20
 WARMUP = 3
@@ -77,7 +77,7 @@ def gradients(name, examples):
         gradient = gradient.double()
         probes = [weight(f"probe.{probe}", shapes[key], False).double() for probe in range(PROBES)]
         numbers = [gradient.norm()] + [(probe * gradient).sum() for probe in probes]
-        tensors.append({"name": key, "shape": shapes[key], "numbers": [float(f"{x:.9g}") for x in numbers]})
+        tensors.append({"name": key, "shape": shapes[key], "numbers": [float(f"{x:.8g}") for x in numbers]})
     return {"model": name, "config": config, "loss": loss.item(), "tensors": tensors}
 
 

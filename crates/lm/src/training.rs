@@ -22,8 +22,8 @@ pub use pack::{Example, Pack};
 pub use schedule::{Schedule, Shape};
 pub use trainables::Trainables;
 
-pub use crate::decoder::Keep;
 use crate::decoder::Decoder;
+pub use crate::decoder::Keep;
 
 /// How a decoder is trained.
 #[derive(Clone, Debug, PartialEq)]

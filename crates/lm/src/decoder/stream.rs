@@ -10,8 +10,6 @@ use crate::ops::run::Run;
 /// What is held in memory on the way through the blocks, for the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// Nothing: there is no way back.
-    Nothing,
     /// What goes into each block. On the way back each is computed again (Chen et al., arXiv 1604.06174): a third more
     /// arithmetic, and no more memory than one block needs.
     BlockInputs,
@@ -41,26 +39,26 @@ struct KeptBlock {
 
 impl Decoder {
     /// Computes a batch in which each run is all of a sequence. Of blocks below the lowest trained parameter nothing is kept
-    /// whatever is asked for, because nothing goes back through them.
-    pub(crate) fn stream<'b>(&self, batch: &'b Batch, runs: &'b [Run], keep: Keep) -> Result<Stream<'b>> {
+    /// whatever is asked for, because nothing goes back through them. With no `keep` there is no way back.
+    pub(crate) fn stream<'b>(&self, batch: &'b Batch, runs: &'b [Run], keep: Option<Keep>) -> Result<Stream<'b>> {
         let step = self.shared(batch, runs, None);
         let mut x = self.embedded(&batch.tokens)?;
         let is_embedding_trained = x.track_op();
         let mut is_trained = is_embedding_trained;
         let mut kept = Vec::new();
         for (layer, block) in self.blocks.iter().enumerate() {
-            if keep != Keep::Everything {
+            if keep != Some(Keep::Everything) {
                 x = x.detach();
             }
             let input = x.clone();
             x = block.forward(layer, x, &step)?;
             let is_input_trained = is_trained;
             is_trained |= x.track_op();
-            if is_trained && keep == Keep::BlockInputs {
+            if is_trained && keep == Some(Keep::BlockInputs) {
                 kept.push(KeptBlock { layer, input, is_input_trained });
             }
         }
-        if keep != Keep::Everything {
+        if keep != Some(Keep::Everything) {
             x = x.detach();
         }
         Ok(Stream { out: x, is_trained, kept, is_embedding_trained, step, tokens: &batch.tokens })

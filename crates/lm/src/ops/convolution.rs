@@ -35,7 +35,8 @@ impl Convolution {
         for tap in 0..taps {
             let rows = runs.iter().enumerate();
             let rows = rows.flat_map(|(number, run)| (0..run.tokens.len()).map(move |at| row(number, run, at + tap)));
-            let term = select(rows.collect())?.broadcast_mul(&self.kernel.narrow(2, tap, 1)?.reshape((1, channels))?)?;
+            let term =
+                select(rows.collect())?.broadcast_mul(&self.kernel.narrow(2, tap, 1)?.reshape((1, channels))?)?;
             y = Some(match y {
                 Some(y) => (y + term)?,
                 None => term,

@@ -1,4 +1,4 @@
-//! AdamW: Adam with a weight decay that the gradients have no part in (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2).
+//! `AdamW`: Adam with a weight decay that the gradients have no part in (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2).
 
 use std::collections::BTreeMap;
 
@@ -68,8 +68,7 @@ impl AdamW {
             epsilon: epsilon as f32,
         };
         let mean_by = Blend { keep: first as f32, take: ((1.0 - first) * scale) as f32, is_squared: false };
-        let square_by =
-            Blend { keep: second as f32, take: ((1.0 - second) * scale * scale) as f32, is_squared: true };
+        let square_by = Blend { keep: second as f32, take: ((1.0 - second) * scale * scale) as f32, is_squared: true };
         for (parameter, variable) in trainables.iter() {
             let (Some(gradient), Some(Moments { mean, square })) =
                 (gradients.sum(parameter), self.moments.get(parameter))

@@ -26,13 +26,17 @@ pub enum TrainingError {
         said: usize,
     },
     /// A first token is to be learnt.
-    #[error("example {example} is to learn its first token, before which nothing stands; begin with one that is only read")]
+    #[error(
+        "example {example} is to learn its first token, before which nothing stands; begin with one that is only read"
+    )]
     FirstToken {
         /// The example's number in its pack.
         example: usize,
     },
     /// An example is longer than the model's context.
-    #[error("example {example} has {tokens} tokens, and the model was made for {positions}; leave it out, or shorten it")]
+    #[error(
+        "example {example} has {tokens} tokens, and the model was made for {positions}; leave it out, or shorten it"
+    )]
     TooLong {
         /// The example's number in its pack.
         example: usize,

@@ -24,9 +24,9 @@ impl Decoder {
         keep: Keep,
         gradients: &mut Gradients,
     ) -> std::result::Result<(), TrainingError> {
-        let stream = self.stream(&pack.batch, &pack.runs, keep)?;
+        let stream = self.stream(&pack.batch, &pack.runs, Some(keep))?;
         let upstream = self.learn_head(&stream.out.detach(), stream.is_trained, pack, trainables, gradients)?;
-        if let (Some(upstream), true) = (upstream, keep != Keep::Nothing) {
+        if let Some(upstream) = upstream {
             self.back(stream, &upstream, |mut found| gradients.take(&mut found, trainables))?;
         }
         Ok(())
@@ -39,7 +39,7 @@ impl Decoder {
     pub fn held_out_loss(&self, packs: &[Pack]) -> std::result::Result<f64, TrainingError> {
         let (mut sum, mut targets) = (0.0, 0);
         for pack in packs {
-            let x = self.wanted(&self.stream(&pack.batch, &pack.runs, Keep::Nothing)?.out, pack)?;
+            let x = self.wanted(&self.stream(&pack.batch, &pack.runs, None)?.out, pack)?;
             for (first, of_chunk) in self.chunks(pack) {
                 let logits = self.logits(&x.narrow(0, first, of_chunk.len())?)?.detach();
                 sum += total(&cross_entropies(&logits, of_chunk)?)?;

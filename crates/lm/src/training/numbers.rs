@@ -65,7 +65,7 @@ impl InplaceOp2 for Blend {
     }
 }
 
-/// w ← keep · w − pace · m / (√(v · correction) + epsilon): a step of AdamW.
+/// w ← keep · w − pace · m / (√(v · correction) + epsilon): a step of `AdamW`.
 #[derive(Clone, Copy)]
 pub(super) struct Move {
     pub keep: f32,
@@ -141,7 +141,7 @@ mod tests {
 
     fn assert_close(one: &Tensor, other: &Tensor) {
         let difference = (one - other).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-        assert!(difference < 1e-6, "{difference}");
+        assert!(difference < 4e-6, "{difference}");
     }
 
     #[test]

@@ -76,7 +76,8 @@ fn tokens_packed_see_what_they_see_of_kept_keys_and_values() {
         let [keys, values] = [2, 3].map(|salt| var(&[tokens, 2, FEATURES], salt));
         let kept = |new: &Var| {
             let padding = Tensor::zeros((POSITIONS - lengths[0], 2, FEATURES), new.dtype(), &Device::Cpu).unwrap();
-            let [first, second] = [(0, lengths[0]), (lengths[0], lengths[1])].map(|(at, of)| new.narrow(0, at, of).unwrap());
+            let [first, second] =
+                [(0, lengths[0]), (lengths[0], lengths[1])].map(|(at, of)| new.narrow(0, at, of).unwrap());
             let first = Tensor::cat(&[first, padding], 0).unwrap();
             Tensor::stack(&[first, second], 0).unwrap().transpose(1, 2).unwrap().contiguous().unwrap()
         };
