@@ -7,6 +7,7 @@ error is of the size of the gradient's.
     python tests/goldens/training.py
 """
 
+import contextlib
 import json
 import pathlib
 import tempfile
@@ -41,7 +42,8 @@ def model_of(name):
         shapes = {key: list(tensor.shape) for key, tensor in load_file(file).items()}
         numbers = {key: weight(key, shape, config.model_type == "gemma2") for key, shape in shapes.items()}
         save_file(numbers, file, {"format": "pt"})
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
+        model = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation="eager", experts_implementation="eager").eval()
     return model, json.loads(config.to_json_string(use_diff=False)), shapes
 
 
@@ -62,10 +64,36 @@ def loss_of(model, examples):
     return torch.cat(losses).mean()
 
 
+@contextlib.contextmanager
+def wide():
+    """The library asks for F32 in norms and softmaxes by name; within this, F64 stays F64 there too."""
+    narrow_to, narrow_float, narrow_softmax = torch.Tensor.to, torch.Tensor.float, torch.nn.functional.softmax
+    is_wide = lambda x: x.dtype == torch.float64
+    stay = lambda x: torch.float64 if x is torch.float32 else x
+
+    def to(self, *given, **named):
+        if is_wide(self):
+            given, named = [stay(one) for one in given], {key: stay(one) for key, one in named.items()}
+        return narrow_to(self, *given, **named)
+
+    def softmax(x, *given, **named):
+        return narrow_softmax(x, *given, **({key: stay(one) for key, one in named.items()} if is_wide(x) else named))
+
+    torch.Tensor.to, torch.nn.functional.softmax = to, softmax
+    torch.Tensor.float = lambda self: self if is_wide(self) else narrow_float(self)
+    try:
+        yield
+    finally:
+        torch.Tensor.to, torch.Tensor.float, torch.nn.functional.softmax = narrow_to, narrow_float, narrow_softmax
+
+
 def gradients(name, examples):
+    """In F64, since PyTorch's own in F32 are off by up to 2e-5 where terms of a sum nearly cancel."""
     model, config, shapes = model_of(name)
-    loss = loss_of(model, examples)
-    loss.backward()
+    with wide():
+        loss = loss_of(model.double(), examples)
+        loss.backward()
+    assert loss.dtype == torch.float64
     with tempfile.TemporaryDirectory() as folder:
         for parameter in model.parameters():
             parameter.data = parameter.grad
@@ -74,7 +102,7 @@ def gradients(name, examples):
         stored = load_file(str(pathlib.Path(folder) / "model.safetensors"))
     tensors = []
     for key, gradient in stored.items():
-        gradient = gradient.double()
+        assert gradient.dtype == torch.float64
         probes = [weight(f"probe.{probe}", shapes[key], False).double() for probe in range(PROBES)]
         numbers = [gradient.norm()] + [(probe * gradient).sum() for probe in probes]
         tensors.append({"name": key, "shape": shapes[key], "numbers": [float(f"{x:.8g}") for x in numbers]})

@@ -87,13 +87,17 @@ impl Training {
     /// One step on the mean loss of all tokens that are to be learnt in all of the packs, of which one at a time is in memory.
     ///
     /// # Errors
-    /// [`TrainingError::NotFinite`] where the loss or a gradient is no number; the variables are then as they were before the step.
+    /// [`TrainingError::NotFinite`] where the loss or a gradient is no number; the variables are then as they were before the step;
+    /// [`TrainingError::NoTargets`] for no packs.
     pub fn step(&mut self, packs: &[Pack]) -> Result<Step, TrainingError> {
         let number = self.adamw.steps();
         let mut gradients = Gradients::default();
         for pack in packs {
             self.decoder.learn(pack, &self.trainables, self.settings.keep, &mut gradients)?;
             finite("loss", gradients.loss(), number)?;
+        }
+        if gradients.targets() == 0 {
+            return Err(TrainingError::NoTargets);
         }
         let norm = finite("norm of the gradients", gradients.norm()?, number)?;
         let clipped = self.settings.clip.map_or(1.0, |most| (most / (norm + CLIP_EPSILON)).min(1.0));
