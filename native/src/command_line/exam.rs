@@ -8,7 +8,7 @@ use stethoscope_exam::preset::{Preset, Protocol};
 use stethoscope_show as show;
 
 use super::computing::{Computing, misused};
-use super::reporting::Reporting;
+use super::reporting::PageReporting;
 use super::{Failure, Reading, progress, words};
 use crate::exam::{self, ExamRequest};
 
@@ -27,7 +27,7 @@ pub struct Arguments {
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
-    reporting: Reporting,
+    reporting: PageReporting,
 }
 
 /// Which questions, and how they are asked.
@@ -120,5 +120,5 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         other => other?,
     };
     report.envelope.command = words();
-    Ok(arguments.reporting.show(&report, show::exam::table)?)
+    Ok(arguments.reporting.show(&report, show::exam::table, show::page::exam)?)
 }

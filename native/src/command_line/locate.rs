@@ -7,7 +7,7 @@ use stethoscope_show as show;
 
 use super::computing::Computing;
 use super::exam::Questions;
-use super::reporting::Reporting;
+use super::reporting::{FigureReporting, PageReporting};
 use super::{Failure, Reading, progress, words};
 use crate::exam::locate::{LocateRequest, locate};
 
@@ -37,12 +37,16 @@ pub struct Arguments {
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
-    reporting: Reporting,
+    reporting: PageReporting,
+    #[command(flatten)]
+    figures: FigureReporting,
 }
 
 /// Hears all models, and ranks the modules.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let force = arguments.reporting.reporting.force;
     arguments.reporting.check()?;
+    arguments.figures.check(&show::figures::LOCATE_FILE_NAMES, force)?;
     let (benchmark, protocol) = arguments.questions.read()?;
     let mut platform = arguments.reading.platform();
     arguments.computing.apply(&mut platform);
@@ -63,5 +67,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         other => other?,
     };
     report.envelope.command = words();
-    Ok(arguments.reporting.show(&report, show::locate::table)?)
+    arguments.figures.write(&report, show::figures::of_locate, force)?;
+    Ok(arguments.reporting.show(&report, show::locate::table, show::page::locate)?)
 }
