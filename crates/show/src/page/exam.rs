@@ -1,5 +1,6 @@
 //! The page of an exam: the score in words, what kinds of answers there were, and every question.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use stethoscope_exam::report::{ExamReport, QuestionRow};
@@ -199,7 +200,7 @@ fn answered(extracted: &[Option<String>]) -> String {
         *counts.entry(answer).or_default() += 1;
     }
     let mut counts: Vec<(&str, u64)> = counts.into_iter().collect();
-    counts.sort_by(|left, right| right.1.cmp(&left.1));
+    counts.sort_by_key(|(_, count)| Reverse(*count));
     let mut words: Vec<String> = counts
         .iter()
         .take(ANSWERS_AT_MOST)
