@@ -21,6 +21,12 @@ mod plugins;
 /// Models that speak: what they say, exams, and which modules carry a skill.
 mod listening;
 
+/// Models behind an endpoint: servers that answer well, badly, late, or not at all.
+mod endpoint;
+
+/// A server that speaks `/v1/completions` as a script has it.
+mod endpoint_server;
+
 /// Every engine against one suite, and choosing one.
 mod engines;
 

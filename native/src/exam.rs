@@ -1,45 +1,62 @@
 //! Exams on this machine: a model's answers, written down as they come, and the report of them.
 
+mod compare;
 mod engine;
 mod journal;
 pub mod locate;
+mod sitting;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use stethoscope_core::fingerprint::fingerprint;
-use stethoscope_core::folder::SideFiles;
-use stethoscope_core::recipe;
-use stethoscope_core::report::Envelope;
 use stethoscope_core::selection::SelectionError;
 use stethoscope_core::work::{Cancelled, Event};
-use stethoscope_exam::benchmark::{Benchmark, BenchmarkError, Columns, built_in, load};
+use stethoscope_exam::benchmark::{Benchmark, BenchmarkError, Columns, Question, built_in, load};
 use stethoscope_exam::holding;
 use stethoscope_exam::preset::Protocol;
 use stethoscope_exam::record::RecordError;
-use stethoscope_exam::report::ExamReport;
-use stethoscope_exam::sample::{self, Configuration, Entry, Sample, SampleLog, text_fingerprint};
+use stethoscope_exam::report::{CompareError, ExamReport, Examined};
+use stethoscope_exam::sample::SampleLog;
 
-use stethoscope_lm::weights::SharedTensors;
-
-use crate::listening::{compute_info, device};
+use crate::endpoint::EndpointRequest;
 use crate::platform::{JobError, Platform};
-use engine::{Grader, LmEngine};
-use journal::Journal;
+use engine::Voice;
+use sitting::Sitting;
+
+pub use compare::compare;
 
 /// What is asked of a model.
 #[derive(Clone, Debug)]
 pub struct ExamRequest {
-    /// The model, as a person names a checkpoint or a recipe.
-    pub model: String,
+    /// The model.
+    pub examinee: Examinee,
+    /// Where every sample is written down as it finishes; none for nowhere.
+    pub samples: Option<PathBuf>,
+    /// The model whose own answers say what is usual, and that is asked what it makes of the others; none for the model itself.
+    pub base: Option<Examinee>,
+    /// Where the base's samples are written down.
+    pub base_samples: Option<PathBuf>,
     /// The questions.
     pub benchmark: Benchmark,
     /// How the exam is held.
     pub protocol: Protocol,
-    /// Where every sample is written down as it finishes; none for nowhere.
-    pub samples: Option<PathBuf>,
+}
+
+/// A model that sits an exam.
+#[derive(Clone, Debug)]
+pub struct Examinee {
+    /// The model, as a person names a checkpoint or a recipe.
+    pub model: String,
+    /// The server that runs it; none if it runs here.
+    pub endpoint: Option<EndpointRequest>,
+}
+
+impl ExamRequest {
+    fn samples_wanted(&self) -> u64 {
+        u64::from(self.protocol.samples) * self.benchmark.questions.len() as u64
+    }
 }
 
 /// An exam could not be held.
@@ -71,6 +88,17 @@ pub enum ExamError {
     /// A unit cannot be selected.
     #[error(transparent)]
     Selection(#[from] SelectionError),
+    /// A file is no exam's report.
+    #[error("reading {}: {problem}; an exam's report was expected, as `stethoscope exam --json` writes it", path.display())]
+    Report {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        problem: String,
+    },
+    /// Two reports cannot be compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// A file of what was done before cannot be gone on with.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -109,55 +137,57 @@ pub fn benchmark(
     }
 }
 
-/// Holds an exam, going on from the samples that are there. Levels are judged by what is usual for the model itself.
+/// Holds an exam, going on from the samples that are there. Levels are judged by what is usual for the base, or, where none is
+/// named, for the model itself. Only one model is in memory at a time.
 pub async fn hold(
     platform: &Platform,
     request: &ExamRequest,
     observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
 ) -> Result<ExamReport, JobError> {
     let start = Instant::now();
-    let (device, warning) = device(platform)?;
-    let model = recipe::open(platform, &request.model, SideFiles::All).await?;
-    let compute = compute_info(platform, &device);
-    let engine_name = format!("{} {}", compute.backend, compute.adapter);
-    let mut configuration =
-        Configuration::new(&request.model, &engine_name, &request.benchmark, request.protocol.clone());
-    configuration.tokenizer = text_fingerprint(&model.checkpoint.side_files);
-    configuration.fingerprint = Some(fingerprint(&model.checkpoint).await?);
-    let (mut journal, bytes) = Journal::open(request.samples.as_deref())?;
-    let mut log = match sample::read(&journal.name(), &bytes).map_err(ExamError::from)? {
-        Some(mut log) => {
-            log.check(&journal.name(), &configuration).map_err(ExamError::from)?;
-            journal.go_on(log.whole_bytes)?;
-            // As many samples are wanted as are asked for now.
-            log.configuration = configuration;
-            log
-        }
+    let sitting = Sitting::open(platform, request, &request.examinee, request.samples.as_deref()).await?;
+    let base = match &request.base {
+        Some(base) => Some(Sitting::open(platform, request, base, request.base_samples.as_deref()).await?),
+        None => None,
+    };
+    let mut envelope = sitting.envelope();
+    let (mut voice, mut log) = sitting.hold(observe).await?;
+    let prompt = |question: &Question| request.protocol.prompt(question);
+    let likelihoods = holding::likelihoods(&mut voice, &request.benchmark, prompt).await?;
+    let (calibration, examined) = match base {
         None => {
-            journal.begin(&configuration)?;
-            SampleLog::begin(configuration)
+            measure(&mut voice, request, &mut log, observe).await?;
+            (holding::calibrate(&mut voice, &log).await?, None)
+        }
+        Some(base) => {
+            envelope.warnings.append(&mut voice.notes());
+            drop(voice);
+            let mut own;
+            (voice, own) = base.hold(observe).await?;
+            measure(&mut voice, request, &mut own, observe).await?;
+            let calibration = holding::calibrate(&mut voice, &own).await?;
+            measure(&mut voice, request, &mut log, observe).await?;
+            (calibration, Some(Examined::from(&own.configuration)))
         }
     };
-    let mut engine = LmEngine::load(&model, &request.model, &device, &SharedTensors::default(), observe).await?;
-    drop(model);
-    let total = u64::from(request.protocol.samples) * request.benchmark.questions.len() as u64;
-    let mut done = log.samples.len() as u64;
-    let mut keep = async |sample: &Sample| {
-        journal.append(&Entry::Sample(Box::new(sample.clone())))?;
-        done += 1;
-        Ok::<(), JobError>(observe(Event::Rows { done, of: total }).await?)
-    };
-    holding::hold(&mut engine, &request.benchmark, &mut log, &Grader, &mut keep).await?;
-    let mut measured = async |done| Ok::<(), JobError>(observe(Event::Rows { done, of: total }).await?);
-    holding::measure(&mut engine, &request.benchmark, &mut log, &mut measured).await?;
-    let calibration = holding::calibrate(&mut engine, &log).await?;
+    envelope.warnings.append(&mut voice.notes());
     log.judge(&request.benchmark, &calibration);
-    let prompt = |question: &_| request.protocol.prompt(question);
-    let likelihoods = holding::likelihoods(&mut engine, &request.benchmark, prompt).await?;
-    let mut envelope = Envelope::new("exam", compute, 0, warning.into_iter().collect());
     envelope.seed = Some(request.protocol.sampling.seed);
     envelope.seconds = start.elapsed().as_secs_f64();
-    Ok(ExamReport::new(envelope, &log, &request.benchmark, &likelihoods))
+    let report = ExamReport::new(envelope, &log, &request.benchmark, &likelihoods);
+    Ok(ExamReport { base: examined, ..report })
+}
+
+/// Asks a model what it makes of the answers.
+async fn measure(
+    a: &mut Voice,
+    request: &ExamRequest,
+    log: &mut SampleLog,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<(), JobError> {
+    let of = log.samples.len() as u64;
+    let mut told = async |done| Ok::<(), JobError>(observe(Event::Rows { done, of }).await?);
+    holding::measure(a, &request.benchmark, log, &mut told).await
 }
 
 impl From<ExamError> for JobError {

@@ -1,6 +1,7 @@
 //! Everything about a machine: its files, its threads, its terminal.
 
 pub mod command_line;
+pub mod endpoint;
 pub mod engine;
 pub mod exam;
 pub mod files;

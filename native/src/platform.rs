@@ -15,6 +15,7 @@ use stethoscope_core::delta::DeltaError;
 use stethoscope_core::folder::SideFiles;
 use stethoscope_core::generation::{GenerateReport, GenerateRequest};
 use stethoscope_core::kernels::InstructionSet;
+use stethoscope_core::locating::{LocateRequest, Located};
 use stethoscope_core::merge::MergeCompute;
 use stethoscope_core::model::Model;
 use stethoscope_core::plugin::{ExtractReport, Extraction, Form};
@@ -28,8 +29,9 @@ use stethoscope_gpu::GpuError;
 use stethoscope_lm::listening::ListenError;
 use tokio::sync::oneshot;
 
+use crate::endpoint::EndpointError;
 use crate::engine;
-use crate::exam::ExamError;
+use crate::exam::{self, ExamError};
 use crate::files::{OpenError, OpenOptions, TextError, open_reference, read_text};
 use crate::listening::{self, ListeningError, Resident};
 use crate::merging;
@@ -101,6 +103,9 @@ pub enum JobError {
     /// An exam could not be held.
     #[error(transparent)]
     Exam(Box<ExamError>),
+    /// A model behind an endpoint could not be asked.
+    #[error(transparent)]
+    Endpoint(Box<EndpointError>),
     /// The work itself could not be done.
     #[error(transparent)]
     Work(#[from] WorkError),
@@ -124,6 +129,12 @@ impl From<ReadError> for JobError {
     }
 }
 
+impl From<EndpointError> for JobError {
+    fn from(error: EndpointError) -> Self {
+        Self::Endpoint(Box::new(error))
+    }
+}
+
 impl From<Cancelled> for JobError {
     fn from(error: Cancelled) -> Self {
         WorkError::from(error).into()
@@ -139,6 +150,7 @@ impl JobError {
             Self::Gpu(error) => error.is_misuse(),
             Self::Listening(error) => error.is_misuse(),
             Self::Exam(error) => error.is_misuse(),
+            Self::Endpoint(error) => error.is_misuse(),
             _ => false,
         }
     }
@@ -284,6 +296,14 @@ impl Place for Platform {
         observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
     ) -> Result<GenerateReport, JobError> {
         listening::generate(self, request, observe).await
+    }
+
+    async fn locate(
+        &self,
+        request: &LocateRequest,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<Located, JobError> {
+        exam::locate::watch(self, request, observe).await
     }
 
     async fn merging(&self) -> Option<Box<dyn MergeCompute>> {

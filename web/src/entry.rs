@@ -141,7 +141,8 @@ impl Stethoscope {
                     | Event::Rows { .. }
                     | Event::Token(_)
                     | Event::Answer(..)
-                    | Event::Generate(_) => return Ok(()),
+                    | Event::Generate(_)
+                    | Event::Located(_) => return Ok(()),
                 };
                 // What a listener throws is its own affair.
                 let _ = tell.call2(&JsValue::NULL, &progress.fraction(done).into(), &progress.line(done).into());

@@ -16,6 +16,7 @@ pub mod closeup;
 pub mod composing;
 pub mod kept;
 pub mod listening;
+pub mod locating;
 pub mod measurement;
 pub mod mixing;
 pub mod notices;

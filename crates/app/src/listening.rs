@@ -122,6 +122,11 @@ impl Listening {
         self.columns.iter().position(|column| column.answer.is_none()).filter(|_| self.is_running())
     }
 
+    /// Whether A is being asked what it makes of what was said.
+    pub fn is_hearing(&self) -> bool {
+        self.is_running() && self.speaking().is_none() && self.columns.iter().any(|column| column.letter == "A")
+    }
+
     /// The part of a model that is read, while one is.
     pub fn loading(&self) -> Option<f32> {
         let (done, of) = self.loading?;

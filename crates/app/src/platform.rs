@@ -33,6 +33,11 @@ pub trait Platform {
         false
     }
 
+    /// Whether the modules that carry a skill can be searched for here.
+    fn can_locate(&self) -> bool {
+        false
+    }
+
     /// Lets the person say where a folder is to be written, under a name that they may change; the answer comes with
     /// [`answers`](Self::answers).
     fn pick_out(&mut self, _name: &str) {}

@@ -12,6 +12,7 @@ use stethoscope_core::compute::{Compute, InlineCompute};
 use stethoscope_core::folder::SideFiles;
 use stethoscope_core::generation::{GenerateReport, GenerateRequest};
 use stethoscope_core::kernels::InstructionSet;
+use stethoscope_core::locating::{LocateRequest, Located, LocatedAxis, LocatedEffect, LocatedModules};
 use stethoscope_core::model::Model;
 use stethoscope_core::report::{ComputeInfo, Envelope};
 use stethoscope_core::source::{ByteSource, ReadFuture};
@@ -115,6 +116,49 @@ impl Place for Here {
         answering::answer(self, &Device::Cpu, &mut Kept::default(), envelope, request, observe).await
     }
 
+    /// Nobody is heard: half of what a search may find.
+    async fn locate(
+        &self,
+        request: &LocateRequest,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<Located, Failed> {
+        if request.bench == "mine" {
+            return Err(Failed("no benchmark \"mine\" is built in".to_owned()));
+        }
+        let modules = |(number, name): (u32, &str)| {
+            let mean = 0.9 - 0.3 * f64::from(number);
+            LocatedModules {
+                name: name.to_owned(),
+                is_part: true,
+                share: 0.02 + 0.07 * f64::from(number),
+                dose: 0.3 + f64::from(number * number % 5),
+                score: Some(-4.0 + mean),
+                effect: (number < 5).then_some(LocatedEffect {
+                    mean,
+                    interval: Some([mean - 0.35, mean + 0.35]),
+                    p: if mean > 0.4 { 0.0004 } else { 0.31 },
+                }),
+            }
+        };
+        let names = ["o_proj", "v + o", "mlp", "q + k", "norms", "embed"];
+        let rows: Vec<LocatedModules> = (0..).zip(names).map(modules).collect();
+        let axis = |title: &str| LocatedAxis {
+            title: title.to_owned(),
+            unit: "nats of log likelihood".to_owned(),
+            n: 60,
+            a: Some(-4.0),
+            b: Some(-2.9),
+            taken: rows.clone(),
+            kept: rows.clone(),
+            dose_effect: Some("Size of change and effect: rank correlation 0.30 over 5 parts".to_owned()),
+            answer: "o_proj carries the largest part of the difference.".to_owned(),
+        };
+        let axes = vec![axis("demo"), axis("conversation")];
+        let found = Located { done: 40, of: 40, axes, warnings: Vec::new() };
+        observe(Event::Located(Box::new(Located { done: 17, ..found.clone() }))).await.map_err(WorkError::from)?;
+        Ok(found)
+    }
+
     fn clock(&self) -> f64 {
         0.0
     }
@@ -140,6 +184,10 @@ impl Platform for Specimen {
     }
 
     fn can_listen(&self) -> bool {
+        true
+    }
+
+    fn can_locate(&self) -> bool {
         true
     }
 

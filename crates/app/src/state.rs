@@ -15,6 +15,7 @@ use crate::closeup::Looking;
 use crate::composing::Composing;
 use crate::kept::Kept;
 use crate::listening::Listening;
+use crate::locating::Locating;
 use crate::measurement::Measurement;
 use crate::notices::{Gravity, Notices};
 use crate::pictures::Pictures;
@@ -57,6 +58,8 @@ pub struct State {
     pub previewing: Previewing,
     /// A prompt, and what the models say to it.
     pub listening: Listening,
+    /// Which modules carry what B can.
+    pub locating: Locating,
     /// What was measured before, to be shown again.
     kept: Kept,
     /// How the table is sorted and filtered.
@@ -97,6 +100,7 @@ impl State {
             composing: Composing::default(),
             previewing: Previewing::default(),
             listening: Listening::default(),
+            locating: Locating::default(),
             kept: Kept::default(),
             table: Table::default(),
             notices: Notices::default(),
@@ -255,6 +259,7 @@ impl State {
         self.update_closeup();
         self.update_recipe();
         self.listening.drain();
+        self.locating.drain();
         self.measure_when_ready();
     }
 
@@ -306,6 +311,7 @@ impl State {
             || self.looking.is_running()
             || self.composing.is_running()
             || self.listening.is_running()
+            || self.locating.is_running()
             || self.previewing.is_running()
             || (self.previewing.is_possible() && !self.previewing.is_begun() && self.is_at_hand())
             || self.pictures.is_awaiting()

@@ -1,6 +1,7 @@
 //! The panels, found by their labels as a screen reader finds them, and pictures of them to be looked at.
 
 mod listening;
+mod locating;
 mod looking;
 mod measuring;
 mod opening;

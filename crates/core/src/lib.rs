@@ -33,6 +33,7 @@ pub mod fuzzing;
 pub mod generation;
 pub mod inspection;
 pub mod kernels;
+pub mod locating;
 pub mod merge;
 pub mod model;
 pub mod outline;

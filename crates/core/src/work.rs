@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::closeup::{Closeup, CloseupRequest};
 use crate::generation::{Answer, GenerateReport, GenerateRequest, GeneratedToken};
 use crate::inspection::Inspection;
+use crate::locating::{LocateRequest, Located};
 use crate::outline::Outline;
 use crate::plugin::{ExtractReport, Form};
 use crate::preview::{Preview, PreviewRequest, PreviewRow};
@@ -49,9 +50,11 @@ pub enum Request {
     /// How some tensors of what a recipe makes differ from those of other checkpoints; answered by [`Event::PreviewRow`] for
     /// each, then [`Event::Preview`].
     Preview(PreviewRequest),
-    /// What models say to a prompt; answered by [`Event::Token`] as they speak and [`Event::Answer`] as each ends, then
-    /// [`Event::Generate`].
+    /// What models say to a prompt; answered by [`Event::Token`] as they speak and [`Event::Answer`] as each ends, and once more
+    /// when A was asked what it makes of it, then [`Event::Generate`].
     Generate(GenerateRequest),
+    /// Which modules carry a skill; answered by [`Event::Located`] after every model that was heard.
+    Locate(LocateRequest),
 }
 
 /// How B differs from A.
@@ -215,6 +218,8 @@ pub enum Event {
     Answer(usize, Box<Answer>),
     /// The end of [`Request::Generate`].
     Generate(Box<GenerateReport>),
+    /// What a search knows so far; the last one ends [`Request::Locate`].
+    Located(Box<Located>),
 }
 
 /// Nobody listens any more: the job stops.

@@ -3,6 +3,8 @@
 //! Where a request names A, A stays in memory ([`Kept`]): what other models share with it is not read again, it is asked what it
 //! makes of every answer, and the next request finds it there.
 
+use std::cell::OnceCell;
+
 use candle_core::Device;
 use stethoscope_core::fingerprint::fingerprint;
 use stethoscope_core::folder::SideFiles;
@@ -34,7 +36,8 @@ struct Base {
     /// Its tokenizer's and chat template's.
     text: Option<String>,
     shared: SharedTensors,
-    calibration: Calibration,
+    /// What is usual for it, once somebody has asked.
+    calibration: OnceCell<Calibration>,
 }
 
 /// Has every model of a request answer, one after another; the report's envelope lacks what only the place knows.
@@ -56,7 +59,7 @@ pub async fn answer<P: Place<Error: From<ListenError>>>(
     }
     let base = kept.0.as_ref();
     let shared = base.map(|base| base.shared.clone()).unwrap_or_default();
-    let (mut answers, mut models) = (Vec::new(), Vec::new());
+    let (mut answers, mut models, mut spoken) = (Vec::new(), Vec::new(), Vec::new());
     for (number, reference) in request.models.iter().enumerate() {
         let start = place.clock();
         let loaded;
@@ -73,16 +76,22 @@ pub async fn answer<P: Place<Error: From<ListenError>>>(
             }
         };
         let start = place.clock();
-        let mut of_model = listener.answers(number, request, observe).await.map_err(ended::<P>)?;
+        let of_model = listener.answers(number, request, observe).await.map_err(ended::<P>)?;
         let mut times = listener.times(&of_model);
         (times.loading_seconds, times.seconds) = (loading_seconds, place.clock() - start);
-        for answer in &mut of_model {
-            answer.heard = base.map(|base| base.hear(answer, base.text == *text)).transpose().map_err(ended::<P>)?;
-            let event = Event::Answer(number, Box::new(answer.clone()));
-            observe(event).await.map_err(WorkError::from)?;
+        for answer in &of_model {
+            observe(Event::Answer(number, Box::new(answer.clone()))).await.map_err(WorkError::from)?;
         }
         models.push(times);
+        spoken.extend(of_model.iter().map(|_| (number, text.clone())));
         answers.extend(of_model);
+    }
+    // Nobody waits for what A makes of it before the next may speak.
+    if let Some(base) = base {
+        for (answer, (number, text)) in answers.iter_mut().zip(spoken) {
+            answer.heard = Some(base.hear(answer, base.text == text).map_err(ended::<P>)?);
+            observe(Event::Answer(number, Box::new(answer.clone()))).await.map_err(WorkError::from)?;
+        }
     }
     let mut answers = answers.into_iter();
     let mut envelope = envelope;
@@ -126,22 +135,27 @@ impl Base {
     ) -> Result<Self, ListenError> {
         let shared = SharedTensors::default();
         let listener = Listener::load(model, reference, device, &shared, observe).await?;
-        let texts: Vec<_> = held_out().iter().map(|text| (None, *text)).collect();
-        // What has no tokenizer is given tokens, and says no text that could be judged.
-        let found = if listener.has_text() { listener.log_likelihoods(&texts)? } else { Vec::new() };
-        let good: Vec<Measured> = found
-            .into_iter()
-            .zip(held_out())
-            .filter_map(|(own, text)| Some(Measured { context: None, ..Measured::new(own?, &[], text.len()) }))
-            .collect();
         Ok(Self {
             reference: reference.to_owned(),
             fingerprint,
             text: text_fingerprint(&model.checkpoint.side_files),
             listener,
             shared,
-            calibration: Calibration::new(&[], &good),
+            calibration: OnceCell::new(),
         })
+    }
+
+    /// What is usual for A, by texts that are known to be well written.
+    fn calibration(&self) -> Result<&Calibration, ListenError> {
+        if let Some(known) = self.calibration.get() {
+            return Ok(known);
+        }
+        let texts: Vec<_> = held_out().iter().map(|text| (None, *text)).collect();
+        let found = self.listener.log_likelihoods(&texts)?.into_iter().zip(held_out());
+        let good: Vec<Measured> = found
+            .filter_map(|(own, text)| Some(Measured { context: None, ..Measured::new(own?, &[], text.len()) }))
+            .collect();
+        Ok(self.calibration.get_or_init(|| Calibration::new(&[], &good)))
     }
 
     /// What A makes of an answer, which is in its own tokens or not.
@@ -165,7 +179,7 @@ impl Base {
             asks: is_parsable,
             parsable: is_parsable,
         };
-        let judgement = judge(&evidence, &self.calibration);
+        let judgement = judge(&evidence, self.calibration()?);
         Ok(Heard { logprobs, level: Some(judgement.level.name().to_owned()), reasons: judgement.reasons })
     }
 }

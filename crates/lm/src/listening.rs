@@ -90,11 +90,6 @@ impl Listener {
         &self.decoder
     }
 
-    /// Whether it can be given text.
-    pub fn has_text(&self) -> bool {
-        self.fitting().is_some()
-    }
-
     /// The tokenizer, unless it is another model's.
     fn fitting(&self) -> Option<&Text> {
         self.text.as_ref().filter(|text| text.check(self.decoder.config().vocabulary).is_ok())

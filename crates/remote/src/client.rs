@@ -7,16 +7,8 @@ use url::{Origin, Url};
 
 use crate::error::{Failure, FetchError, Problem, shown};
 use crate::http::{Http, Request, Response};
+use crate::pauses::{GivenUp, Pauses, is_transient};
 use crate::refusal::explain;
-
-/// Tries of one request, the first included.
-pub const TRIES: u32 = 5;
-
-/// The pause before the second try; it doubles with every further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// The longest time that a server may ask to wait before another try.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Redirects that are followed, one after the other.
 const REDIRECTS: usize = 10;
@@ -109,27 +101,24 @@ impl Client {
         &self,
         mut attempt: impl AsyncFnMut(&mut Attempt<'_>) -> Result<T, Fault>,
     ) -> Result<T, Failure> {
-        let mut pause = FIRST_PAUSE;
-        let mut tries = 1;
+        let mut pauses = Pauses::default();
         loop {
             let mut this = Attempt { client: self, host: None };
             let (problem, wait) = match attempt(&mut this).await {
                 Ok(value) => return Ok(value),
-                Err(Fault::Final(problem)) => return Err(Failure { problem, host: this.host, tries }),
+                Err(Fault::Final(problem)) => {
+                    return Err(Failure { problem, host: this.host, tries: pauses.tries() });
+                }
                 Err(Fault::Transient(problem, wait)) => (problem, wait),
             };
-            if tries == TRIES {
-                return Err(Failure { problem, host: this.host, tries });
+            let tries = pauses.tries();
+            match pauses.next(wait, self.http.random()) {
+                Ok(pause) => self.http.sleep(pause).await,
+                Err(GivenUp::Tried) => return Err(Failure { problem, host: this.host, tries }),
+                Err(GivenUp::LongWait(seconds)) => {
+                    return Err(Failure { problem: Problem::LongWait { seconds }, host: this.host, tries });
+                }
             }
-            if let Some(wait) = wait.filter(|wait| *wait > LONGEST_WAIT) {
-                let problem = Problem::LongWait { seconds: wait.as_secs() };
-                return Err(Failure { problem, host: this.host, tries });
-            }
-            // Between half of the pause and all of it, but never earlier than the server asked.
-            let jittered = pause.mul_f64(0.5 + 0.5 * self.http.random().clamp(0.0, 1.0));
-            self.http.sleep(wait.map_or(jittered, |wait| wait + jittered)).await;
-            pause *= 2;
-            tries += 1;
         }
     }
 }
@@ -189,12 +178,9 @@ fn sort(hub: &Hub, response: Response) -> Result<Response, Fault> {
     if matches!(status, 200 | 206) {
         return Ok(response);
     }
-    let wait = response.header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    let wait = response.retry_after();
     let problem = Problem::Status { status, explanation: explain(hub, &response) };
-    match status {
-        408 | 425 | 429 | 500 | 502..=504 | 506..=599 => Err(Fault::Transient(problem, wait)),
-        _ => Err(Fault::Final(problem)),
-    }
+    Err(if is_transient(status) { Fault::Transient(problem, wait) } else { Fault::Final(problem) })
 }
 
 #[cfg(test)]

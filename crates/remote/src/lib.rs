@@ -15,6 +15,7 @@ mod folder;
 mod http;
 mod hub;
 mod open;
+mod pauses;
 mod range_source;
 mod refusal;
 mod url_folder;
@@ -22,11 +23,12 @@ mod url_folder;
 #[cfg(test)]
 mod scripted;
 
-pub use client::{Client, Hub, TRIES};
+pub use client::{Client, Hub};
 pub use error::{Failure, FetchError, Problem, RemoteOpenError, shown};
 pub use folder::{OpenedFile, RemoteFolder, Wanted, open_folder};
 pub use http::{Http, LocalFuture, Request, Response, TransportError};
 pub use hub::{HubFolder, HubName};
 pub use open::{Place, is_web, open_place, split_path, without_secrets};
+pub use pauses::{GivenUp, Pauses, TRIES, is_transient};
 pub use range_source::{FIRST_READ, READ_SIZE, RangeSource, read_checked};
 pub use url_folder::UrlFolder;

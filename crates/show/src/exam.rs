@@ -21,6 +21,9 @@ pub fn table(report: &ExamReport, width: usize, color: bool) -> String {
         sheet.paragraph(Style::Warning, "No answers were sampled.", 0, 0);
     }
     means(report, &mut sheet);
+    if !report.levels.is_empty() {
+        sheet.paragraph(Style::Plain, &judged_by(report), 0, 2);
+    }
     if let Some(agreement) = &report.agreement {
         let text = format!(
             "A person gave {} of {} answers the level that was judged ({}).",
@@ -44,10 +47,18 @@ pub fn comparison(comparison: &Comparison, width: usize, color: bool) -> String 
         sheet.line(&[(Style::Strong, letter), (Style::Plain, "  "), (Style::Strong, &name)]);
     }
     sheet.paragraph(Style::Plain, &comparison.verdict, 0, 0);
-    for warning in &comparison.warnings {
+    for warning in &comparison.envelope.warnings {
         sheet.paragraph(Style::Warning, &format!("warning: {}", printable(warning)), 0, 2);
     }
     sheet.finish()
+}
+
+/// By whom levels were judged.
+fn judged_by(report: &ExamReport) -> String {
+    match &report.base {
+        Some(base) => format!("Levels are judged by what is usual for {}.", printable(&base.reference)),
+        None => "Levels are judged by what is usual for the model itself; --base names another to judge by.".to_owned(),
+    }
 }
 
 /// The line that says what was asked, and how.

@@ -10,6 +10,7 @@
 //! | a terminal | [`MergeReport`](stethoscope_core::recipe::MergeReport) | [`merge::table`] |
 //! | a terminal | [`ExamReport`](stethoscope_exam::report::ExamReport) | [`exam::table`] |
 //! | a paper, a browser | the same | [`figures::of_exam`], [`page::exam`] |
+//! | a terminal | [`Comparison`](stethoscope_exam::report::Comparison) | [`exam::comparison`] |
 //! | a terminal | [`LocateReport`](stethoscope_exam::locate::LocateReport) | [`locate::table`] |
 //! | a paper, a browser | the same | [`figures::of_locate`], [`page::locate`] |
 //!

@@ -5,8 +5,8 @@ use std::str::FromStr;
 use clap::{CommandFactory as _, ValueEnum};
 use stethoscope_core::compute::Preference;
 
-use super::CommandLine;
 use super::output::{Destination, OutputError};
+use super::{CommandLine, Reading};
 use crate::platform::Platform;
 
 /// How the numbers are computed, whatever is asked.
@@ -20,6 +20,25 @@ pub struct Computing {
     pub gpu: Option<GpuChoice>,
     #[command(flatten)]
     threads: Threads,
+}
+
+/// How checkpoints are read, and what computes.
+#[derive(clap::Args)]
+pub struct Machine {
+    /// What computes.
+    #[command(flatten)]
+    pub computing: Computing,
+    #[command(flatten)]
+    reading: Reading,
+}
+
+impl Machine {
+    /// This machine as it is to be used. Ends the program where the choice contradicts itself.
+    pub fn platform(&self) -> Platform {
+        let mut platform = self.reading.platform();
+        self.computing.apply(&mut platform);
+        platform
+    }
 }
 
 /// How many threads work.

@@ -5,10 +5,10 @@ use stethoscope_core::report::{DeltaReport, RelativeDefinition};
 use stethoscope_core::work::{DeltaRequest, Event, Request};
 use stethoscope_show as show;
 
-use super::computing::{self, Computing, GpuChoice};
+use super::computing::{self, GpuChoice, Machine};
 use super::output::{self, Destination, OutputError};
 use super::reporting::{FigureReporting, PageReporting, print_table};
-use super::{Failure, Reading, progress, words};
+use super::{Failure, progress, words};
 
 /// What `delta` is asked.
 #[derive(clap::Args)]
@@ -32,9 +32,7 @@ pub struct Arguments {
     #[arg(long)]
     spectrum: bool,
     #[command(flatten)]
-    reading: Reading,
-    #[command(flatten)]
-    computing: Computing,
+    machine: Machine,
     #[command(flatten)]
     reporting: PageReporting,
     /// Write a row for every tensor as CSV.
@@ -53,15 +51,14 @@ enum Relative {
 
 /// Measures, shows and writes.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    if arguments.computing.gpu == Some(GpuChoice::List) {
+    if arguments.machine.computing.gpu == Some(GpuChoice::List) {
         return Ok(computing::list()?);
     }
     let (Some(a), Some(b)) = (&arguments.a, &arguments.b) else {
         computing::misused("two checkpoints were expected: stethoscope delta A B")
     };
     arguments.check()?;
-    let mut platform = arguments.reading.platform();
-    arguments.computing.apply(&mut platform);
+    let platform = arguments.machine.platform();
     let request = DeltaRequest {
         a: a.clone(),
         b: b.clone(),

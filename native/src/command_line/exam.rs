@@ -1,16 +1,17 @@
 //! `stethoscope exam`: a benchmark's questions, a model's answers, and a score with its error.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use stethoscope_exam::benchmark::{Benchmark, Columns};
 use stethoscope_exam::preset::{Preset, Protocol};
 use stethoscope_show as show;
 
-use super::computing::{Computing, misused};
+use super::computing::{Machine, misused};
+use super::endpoint::Endpoint;
 use super::reporting::PageReporting;
-use super::{Failure, Reading, progress, words};
-use crate::exam::{self, ExamRequest};
+use super::{Failure, progress, words};
+use crate::exam::{self, ExamRequest, Examinee};
 
 /// What `exam` is asked.
 #[derive(clap::Args)]
@@ -23,11 +24,38 @@ pub struct Arguments {
     #[arg(short, long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    computing: Computing,
+    base: Base,
     #[command(flatten)]
-    reading: Reading,
+    endpoint: Endpoint,
+    #[command(flatten)]
+    machine: Machine,
     #[command(flatten)]
     reporting: PageReporting,
+}
+
+/// By which model levels are judged.
+#[derive(clap::Args)]
+struct Base {
+    /// Judge levels by what is usual for this model, the one that MODEL was made from, instead of for MODEL itself: it sits the
+    /// exam, too, and is asked what it makes of MODEL's answers.
+    #[arg(long, value_name = "A")]
+    base: Option<String>,
+    /// Append the base's answers to this file, and go on from what is there [default: beside --out].
+    #[arg(long, value_name = "FILE.jsonl", requires = "base")]
+    base_samples: Option<PathBuf>,
+    /// Have the base answer behind this server.
+    #[arg(long, value_name = "URL", requires = "base")]
+    base_endpoint: Option<String>,
+    /// What that server calls it [default: the only one that it serves].
+    #[arg(long, value_name = "NAME", requires = "base_endpoint")]
+    base_endpoint_model: Option<String>,
+}
+
+impl Base {
+    /// The base's samples beside the model's: `answers.base.jsonl` beside `answers.jsonl`.
+    fn samples(&self, out: Option<&Path>) -> Option<PathBuf> {
+        self.base_samples.clone().or_else(|| Some(out?.with_extension("base.jsonl")))
+    }
 }
 
 /// Which questions, and how they are asked.
@@ -109,16 +137,31 @@ fn columns(names: &[String]) -> Columns {
 /// Holds the exam.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     arguments.reporting.check()?;
-    let (benchmark, protocol) = arguments.questions.read()?;
-    let mut platform = arguments.reading.platform();
-    arguments.computing.apply(&mut platform);
-    let request = ExamRequest { model: arguments.model.clone(), benchmark, protocol, samples: arguments.out.clone() };
+    let request = arguments.request()?;
+    let platform = arguments.machine.platform();
     let report =
         progress::watch(async |observe| exam::hold(&platform, &request, &mut async |event| observe.tell(&event)).await);
-    let mut report = match report {
-        Err(Failure::Interrupted) if arguments.out.is_some() => return Err(Failure::InterruptedWriting),
-        other => other?,
-    };
+    let mut report = report.map_err(|failure| failure.with_record(arguments.out.is_some()))?;
     report.envelope.command = words();
     Ok(arguments.reporting.show(&report, show::exam::table, show::page::exam)?)
+}
+
+impl Arguments {
+    fn request(&self) -> Result<ExamRequest, Failure> {
+        let (benchmark, protocol) = self.questions.read()?;
+        let base_endpoint = self.base.base_endpoint.as_ref();
+        let base_endpoint = base_endpoint.map(|url| self.endpoint.at(url, self.base.base_endpoint_model.as_ref()));
+        let base_samples = self.base.samples(self.out.as_deref());
+        if self.base.base.is_some() && self.out.is_some() && self.out == base_samples {
+            misused("--out and --base-samples are one file; each model's answers need one of their own");
+        }
+        Ok(ExamRequest {
+            examinee: Examinee { model: self.model.clone(), endpoint: self.endpoint.request() },
+            samples: self.out.clone(),
+            base: self.base.base.clone().map(|model| Examinee { model, endpoint: base_endpoint }),
+            base_samples,
+            benchmark,
+            protocol,
+        })
+    }
 }

@@ -74,11 +74,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Event::Extract(report) => Some(report),
         _ => None,
     });
-    let mut report = match report {
-        // Of a file, nothing is left; of a folder, what was written is.
-        Err(Failure::Interrupted) if arguments.form == FormWord::Lora => return Err(Failure::InterruptedWriting),
-        other => other?,
-    };
+    // Of a file, nothing is left; of a folder, what was written is.
+    let mut report = report.map_err(|failure| failure.with_record(arguments.form == FormWord::Lora))?;
     report.envelope.command = words();
     Ok(arguments.reporting.show(&*report, show::extract::table)?)
 }

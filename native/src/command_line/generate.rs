@@ -10,10 +10,10 @@ use stethoscope_core::sampling::Sampling;
 use stethoscope_core::work::{Event, Request};
 use stethoscope_show::text::printable;
 
-use super::computing::Computing;
+use super::computing::Machine;
 use super::output::Destination;
 use super::reporting::Reporting;
-use super::{Failure, Reading, progress, words};
+use super::{Failure, progress, words};
 
 /// What `generate` is asked.
 #[derive(clap::Args)]
@@ -62,9 +62,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     waits: u32,
     #[command(flatten)]
-    computing: Computing,
-    #[command(flatten)]
-    reading: Reading,
+    machine: Machine,
     #[command(flatten)]
     reporting: Reporting,
 }
@@ -87,8 +85,7 @@ struct PromptArguments {
 /// Asks the models.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     arguments.reporting.check()?;
-    let mut platform = arguments.reading.platform();
-    arguments.computing.apply(&mut platform);
+    let platform = arguments.machine.platform();
     let request = arguments.request();
     let is_told = arguments.reporting.json != Some(Destination::Standard);
     let telling = RefCell::new(Telling::new(&request));

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use stethoscope_exam::locate::Measure;
 use stethoscope_show as show;
 
-use super::computing::Computing;
+use super::computing::Machine;
 use super::exam::Questions;
 use super::reporting::{FigureReporting, PageReporting};
-use super::{Failure, Reading, progress, words};
+use super::{Failure, progress, words};
 use crate::exam::locate::{LocateRequest, locate};
 
 /// What `locate` is asked.
@@ -33,9 +33,7 @@ pub struct Arguments {
     #[arg(short, long, value_name = "FILE.jsonl")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    computing: Computing,
-    #[command(flatten)]
-    reading: Reading,
+    machine: Machine,
     #[command(flatten)]
     reporting: PageReporting,
     #[command(flatten)]
@@ -48,8 +46,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     arguments.reporting.check()?;
     arguments.figures.check(&show::figures::LOCATE_FILE_NAMES, force)?;
     let (benchmark, protocol) = arguments.questions.read()?;
-    let mut platform = arguments.reading.platform();
-    arguments.computing.apply(&mut platform);
+    let platform = arguments.machine.platform();
     let request = LocateRequest {
         a: arguments.a.clone(),
         b: arguments.b.clone(),
@@ -59,13 +56,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         control_seeds: (0..arguments.control_seeds).collect(),
         destroy: arguments.destroy,
         record: arguments.out.clone(),
+        is_watched: false,
     };
     let report =
         progress::watch(async |observe| locate(&platform, &request, &mut async |event| observe.tell(&event)).await);
-    let mut report = match report {
-        Err(Failure::Interrupted) if arguments.out.is_some() => return Err(Failure::InterruptedWriting),
-        other => other?,
-    };
+    let mut report = report.map_err(|failure| failure.with_record(arguments.out.is_some()))?;
     report.envelope.command = words();
     arguments.figures.write(&report, show::figures::of_locate, force)?;
     Ok(arguments.reporting.show(&report, show::locate::table, show::page::locate)?)

@@ -141,9 +141,6 @@ fn run(recipe: String, writing: &Writing) -> Result<(), Failure> {
         Event::Merge(report) => Some(report),
         _ => None,
     });
-    let report = match report {
-        Err(Failure::Interrupted) if is_writing => return Err(Failure::InterruptedWriting),
-        other => other?,
-    };
+    let report = report.map_err(|failure| failure.with_record(is_writing))?;
     Ok(writing.reporting.show(&*report, show::merge::table)?)
 }

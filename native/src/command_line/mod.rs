@@ -1,9 +1,11 @@
 //! The command line: what can be asked, and how the answer leaves.
 
 mod ceiling;
+mod compare;
 mod computing;
 mod conformance;
 mod delta;
+mod endpoint;
 mod exam;
 mod extract;
 mod generate;
@@ -62,6 +64,8 @@ enum Command {
     Generate(generate::Arguments),
     /// Ask a model the questions of a benchmark, and grade what it says.
     Exam(exam::Arguments),
+    /// Which of two models did better in an exam that both took, and what so few questions can show.
+    Compare(compare::Arguments),
     /// Which modules carry what B can and A cannot: every module alone taken from B, and alone kept from A, with controls.
     Locate(locate::Arguments),
     /// Check that an engine of this machine computes what it should.
@@ -122,6 +126,14 @@ impl From<JobError> for Failure {
 }
 
 impl Failure {
+    /// The same where what was done so far may be written down, so that the same command goes on from it.
+    fn with_record(self, is_recorded: bool) -> Self {
+        match self {
+            Self::Interrupted if is_recorded => Self::InterruptedWriting,
+            other => other,
+        }
+    }
+
     /// 1 for what went wrong, 2 for what was asked wrongly, 130 for Ctrl-C.
     fn exit_code(&self) -> u8 {
         match self {
@@ -145,6 +157,7 @@ pub fn run() -> ExitCode {
         Some(Command::Extract(arguments)) => extract::run(&arguments),
         Some(Command::Generate(arguments)) => generate::run(&arguments),
         Some(Command::Exam(arguments)) => exam::run(&arguments),
+        Some(Command::Compare(arguments)) => compare::run(&arguments),
         Some(Command::Locate(arguments)) => locate::run(&arguments),
         Some(Command::Conformance(arguments)) => conformance::run(&arguments),
         Some(Command::Ceiling(arguments)) => ceiling::run(&arguments),

@@ -1,9 +1,14 @@
 //! Listening to a job: a progress bar on a terminal, its warnings, and Ctrl-C.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::{Either, select};
+use futures_util::task::AtomicWaker;
 use indicatif::{ProgressBar, ProgressStyle};
 use stethoscope_core::work::{Cancelled, Event};
 
@@ -16,6 +21,8 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Whether Ctrl-C will be noticed by [`follow`].
 static FOLLOWING: AtomicBool = AtomicBool::new(false);
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+/// Whoever waits for something that may take long, so that Ctrl-C need not.
+static WAITING: AtomicWaker = AtomicWaker::new();
 
 /// Follows a job to its end and returns its result, which `result` knows among the events.
 pub fn follow<R>(job: Job, result: impl Fn(Event) -> Option<R>) -> Result<R, Failure> {
@@ -33,17 +40,29 @@ fn interrupt() {
     if INTERRUPTED.swap(true, Ordering::SeqCst) || !FOLLOWING.load(Ordering::SeqCst) {
         std::process::exit(Failure::Interrupted.exit_code().into());
     }
+    WAITING.wake();
 }
 
-/// Does long work on this thread, and shows how far it is. Ctrl-C stops it where it next tells something.
+/// Ends with Ctrl-C.
+fn interrupted() -> impl Future<Output = ()> {
+    poll_fn(|context| {
+        WAITING.register(context.waker());
+        if INTERRUPTED.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+    })
+}
+
+/// Does long work on this thread, and shows how far it is. Ctrl-C stops it where it next tells something, or waits.
 pub fn watch<R>(work: impl AsyncFnOnce(&mut Observe) -> Result<R, JobError>) -> Result<R, Failure> {
     FOLLOWING.store(true, Ordering::SeqCst);
     let _ = ctrlc::set_handler(interrupt);
     let mut observe = Observe { bar: bar() };
-    let result = pollster::block_on(work(&mut observe));
+    let result = match pollster::block_on(select(pin!(interrupted()), pin!(work(&mut observe)))) {
+        Either::Left(_) => Err(Failure::Interrupted),
+        Either::Right((result, _)) => result.map_err(Failure::from),
+    };
     observe.bar.finish_and_clear();
     FOLLOWING.store(false, Ordering::SeqCst);
-    result.map_err(|error| if INTERRUPTED.load(Ordering::SeqCst) { Failure::Interrupted } else { error.into() })
+    result.map_err(|error| if INTERRUPTED.load(Ordering::SeqCst) { Failure::Interrupted } else { error })
 }
 
 /// Who is told how far long work is.

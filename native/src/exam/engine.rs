@@ -1,4 +1,4 @@
-//! The engine of an exam: a model in memory.
+//! The engines of an exam: a model in memory, or one behind an endpoint.
 
 use stethoscope_core::generation::Answer;
 use stethoscope_core::model::Model;
@@ -12,6 +12,7 @@ use stethoscope_lm::generation;
 use stethoscope_lm::listening::{Listener, Wording};
 use stethoscope_lm::weights::SharedTensors;
 
+use crate::endpoint::EndpointEngine;
 use crate::listening::ended;
 use crate::platform::JobError;
 
@@ -66,6 +67,47 @@ impl Engine for LmEngine {
     async fn log_likelihoods(&mut self, texts: &[Continued<'_>]) -> Result<Vec<Option<f64>>, JobError> {
         let texts: Vec<_> = texts.iter().map(|text| (text.prompt.as_ref().map(wording), text.text)).collect();
         self.listener.log_likelihoods(&texts).map_err(ended)
+    }
+}
+
+/// Whoever sits an exam.
+pub enum Voice {
+    /// A model in memory.
+    Here(Box<LmEngine>),
+    /// One behind an endpoint.
+    Behind(Box<EndpointEngine>),
+}
+
+impl Voice {
+    /// What a reader of the report should know of it.
+    pub fn notes(&self) -> Vec<String> {
+        match self {
+            Self::Here(_) => Vec::new(),
+            Self::Behind(engine) => engine.notes(),
+        }
+    }
+}
+
+impl Engine for Voice {
+    type Error = JobError;
+
+    async fn answer(
+        &mut self,
+        asked: &[Asked<'_>],
+        sampling: &Sampling,
+        told: &mut impl AsyncFnMut(usize, Answered) -> Result<(), JobError>,
+    ) -> Result<(), JobError> {
+        match self {
+            Self::Here(engine) => engine.answer(asked, sampling, told).await,
+            Self::Behind(engine) => engine.answer(asked, sampling, told).await,
+        }
+    }
+
+    async fn log_likelihoods(&mut self, texts: &[Continued<'_>]) -> Result<Vec<Option<f64>>, JobError> {
+        match self {
+            Self::Here(engine) => engine.log_likelihoods(texts).await,
+            Self::Behind(engine) => engine.log_likelihoods(texts).await,
+        }
     }
 }
 

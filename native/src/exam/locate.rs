@@ -1,11 +1,12 @@
 //! Which modules carry a skill: every model of a plan is heard, one after another, and what was heard is written down.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use stethoscope_core::delta::delta;
 use stethoscope_core::folder::SideFiles;
+use stethoscope_core::locating::{self as work, Located};
 use stethoscope_core::model::Model;
 use stethoscope_core::recipe;
 use stethoscope_core::report::{DeltaReport, Envelope, RelativeDefinition};
@@ -22,9 +23,9 @@ use stethoscope_exam::sample::{Configuration, OF_TEXT, SampleLog, text_fingerpri
 use stethoscope_exam::statistics::Tally;
 use stethoscope_lm::weights::SharedTensors;
 
-use super::ExamError;
 use super::engine::{Grader, LmEngine};
 use super::journal::Journal;
+use super::{ExamError, benchmark};
 use crate::listening::{compute_info, device};
 use crate::platform::{JobError, Platform};
 
@@ -47,6 +48,8 @@ pub struct LocateRequest {
     pub destroy: bool,
     /// Where every model heard is written down; none for nowhere.
     pub record: Option<PathBuf>,
+    /// Whether what is known so far is told after every model.
+    pub is_watched: bool,
 }
 
 /// Hears every model of the plan that was not heard before, and says which modules carry the skill.
@@ -82,10 +85,43 @@ pub async fn locate(
         }
         None => journal.begin(&log.configuration)?,
     }
-    hearing.hear(&plan, &mut log, &mut journal, observe).await?;
-    let mut envelope = Envelope::new("locate", compute, delta.envelope.bytes_read, warning.into_iter().collect());
-    envelope.seconds = start.elapsed().as_secs_f64();
-    Ok(LocateReport::new(envelope, &delta, &unchanged, &plan, &log, request.protocol.sampling.seed))
+    let envelope = Envelope::new("locate", compute, delta.envelope.bytes_read, warning.into_iter().collect());
+    let report = |log: &HeardLog| {
+        let envelope = Envelope { seconds: start.elapsed().as_secs_f64(), ..envelope.clone() };
+        LocateReport::new(envelope, &delta, &unchanged, &plan, log, request.protocol.sampling.seed)
+    };
+    let mut told = async |log: &HeardLog| {
+        let (of, done) = (plan.rows.len() as u64, (plan.rows.len() - log.missing(&plan).len()) as u64);
+        observe(Event::Rows { done, of }).await?;
+        if request.is_watched {
+            observe(Event::Located(Box::new(report(log).seen(done)))).await?;
+        }
+        Ok(())
+    };
+    hearing.hear(&plan, &mut log, &mut journal, &mut told).await?;
+    Ok(report(&log))
+}
+
+/// The same for whoever looks on while it goes on: with the usual protocol, of built-in questions or those of a file.
+pub async fn watch(
+    platform: &Platform,
+    asked: &work::LocateRequest,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<Located, JobError> {
+    let benchmark = benchmark(&asked.bench, asked.data.as_deref().map(Path::new), None, 0)?;
+    let request = LocateRequest {
+        a: asked.a.clone(),
+        b: asked.b.clone(),
+        protocol: Preset::usual(&asked.bench).protocol(&benchmark),
+        benchmark,
+        measure: if asked.generate { Measure::Accuracy } else { Measure::ReferenceLikelihood },
+        control_seeds: (0..asked.control_seeds).collect(),
+        destroy: asked.destroy,
+        record: None,
+        is_watched: true,
+    };
+    let report = locate(platform, &request, observe).await?;
+    Ok(report.seen(report.plan.rows.len() as u64))
 }
 
 /// How much each module changed.
@@ -146,18 +182,15 @@ impl Hearing<'_> {
         plan: &Plan,
         log: &mut HeardLog,
         journal: &mut Journal,
-        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+        told: &mut impl AsyncFnMut(&HeardLog) -> Result<(), JobError>,
     ) -> Result<(), JobError> {
-        let of = plan.rows.len() as u64;
         let missing: Vec<String> = log.missing(plan).iter().map(|row| row.recipe.clone()).collect();
-        let mut done = of - missing.len() as u64;
-        observe(Event::Rows { done, of }).await?;
+        told(log).await?;
         for recipe in missing {
             let row = self.one(recipe).await?;
             journal.append(&row)?;
             log.rows.push(row);
-            done += 1;
-            observe(Event::Rows { done, of }).await?;
+            told(log).await?;
         }
         Ok(())
     }

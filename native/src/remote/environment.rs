@@ -23,6 +23,12 @@ pub struct HubSettings {
 pub struct Token(String);
 
 impl Token {
+    /// What a variable of this process's environment holds; none if it is not set, or empty.
+    pub fn from_variable(name: &str) -> Option<Self> {
+        let value = std::env::var(name).ok()?;
+        Some(value.trim().to_owned()).filter(|value| !value.is_empty()).map(Self)
+    }
+
     /// The secret.
     pub fn reveal(&self) -> &str {
         &self.0

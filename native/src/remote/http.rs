@@ -13,6 +13,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use stethoscope_remote::{Http, LocalFuture, Request, Response, TransportError};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+use url::Url;
 
 /// How long a connection may take to come about.
 const CONNECT_TIME: Duration = Duration::from_secs(15);
@@ -32,15 +33,21 @@ pub struct NativeHttp {
 impl NativeHttp {
     /// A client whose connections are driven by `runtime`, and whose answers may pause for `idle_time`.
     pub fn new(runtime: Handle, idle_time: Duration) -> Self {
-        install_crypto();
-        let builder = || builder().read_timeout(idle_time);
-        let built = builder().build().or_else(|error| {
-            // A machine without certificates can still ask a server that needs none.
-            let reason = root_cause(&error);
-            builder().tls_certs_only([]).build().map_err(|_| reason)
-        });
-        Self { client: built, runtime, idle_time }
+        Self { client: client(|builder| builder.read_timeout(idle_time)), runtime, idle_time }
     }
+}
+
+/// A client as this program has them, but for what `configure` changes; if there can be none, why.
+pub(crate) fn client(
+    configure: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> Result<reqwest::Client, String> {
+    install_crypto();
+    let builder = || configure(builder());
+    builder().build().or_else(|error| {
+        // A machine without certificates can still ask a server that needs none.
+        let reason = root_cause(&error);
+        builder().tls_certs_only([]).build().map_err(|_| reason)
+    })
 }
 
 fn builder() -> reqwest::ClientBuilder {
@@ -66,11 +73,12 @@ pub(super) fn install_crypto() {
 impl Http for NativeHttp {
     fn get(&self, request: Request) -> LocalFuture<'_, Result<Response, TransportError>> {
         match &self.client {
-            Ok(client) => Box::pin(Task::spawn(&self.runtime, send(client.clone(), request, self.idle_time))),
-            Err(reason) => {
-                let error = TransportError::Impossible(format!("no connection can be made: {reason}"));
-                Box::pin(std::future::ready(Err(error)))
+            Ok(client) => {
+                let Request { url, headers, most } = request;
+                let get = client.get(url.clone());
+                Box::pin(Task::spawn(&self.runtime, exchange(get, url, headers, most, self.idle_time)))
             }
+            Err(reason) => Box::pin(std::future::ready(Err(impossible(reason)))),
         }
     }
 
@@ -79,15 +87,25 @@ impl Http for NativeHttp {
     }
 
     fn random(&self) -> f64 {
-        // The standard library draws new keys for every one of these; a jitter needs no better.
-        use std::hash::{BuildHasher as _, Hasher as _};
-        let draw = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        draw as f64 / u64::MAX as f64
+        random()
     }
 }
 
+/// A number from 0 to 1, another each time.
+pub(crate) fn random() -> f64 {
+    // The standard library draws new keys for every one of these; a jitter needs no better.
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let draw = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    draw as f64 / u64::MAX as f64
+}
+
+/// What is told where there can be no client.
+pub(crate) fn impossible(reason: &str) -> TransportError {
+    TransportError::Impossible(format!("no connection can be made: {reason}"))
+}
+
 /// Something under way on the runtime, which ends when nobody waits for it any more.
-pub(super) struct Task<T>(JoinHandle<T>);
+pub(crate) struct Task<T>(JoinHandle<T>);
 
 impl<T: Send + 'static> Task<T> {
     /// Starts it at once.
@@ -114,13 +132,20 @@ impl<T> Drop for Task<T> {
     }
 }
 
-async fn send(client: reqwest::Client, request: Request, idle_time: Duration) -> Result<Response, TransportError> {
-    let Request { url, headers, most } = request;
-    let sent = client.get(url.clone()).headers(header_map(&headers)?).send().await;
-    let mut answer = sent.map_err(|error| transport(&error, idle_time))?;
+/// Sends what is to be sent to `url` with these headers, and receives at most `most` bytes of the answer's body. `patience` is
+/// what the client waits.
+pub(crate) async fn exchange(
+    request: reqwest::RequestBuilder,
+    url: Url,
+    headers: Vec<(&'static str, String)>,
+    most: u64,
+    patience: Duration,
+) -> Result<Response, TransportError> {
+    let sent = request.headers(header_map(&headers)?).send().await;
+    let mut answer = sent.map_err(|error| transport(&error, patience))?;
     let mut body = Vec::new();
     let mut has_more = false;
-    while let Some(chunk) = answer.chunk().await.map_err(|error| transport(&error, idle_time))? {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| transport(&error, patience))? {
         let room = usize::try_from(most).unwrap_or(usize::MAX).saturating_sub(body.len());
         if chunk.len() > room {
             body.extend_from_slice(&chunk[..room]);
@@ -155,10 +180,10 @@ fn header_map(headers: &[(&'static str, String)]) -> Result<HeaderMap, Transport
 }
 
 /// What a person is told of a failed request.
-fn transport(error: &reqwest::Error, idle_time: Duration) -> TransportError {
+fn transport(error: &reqwest::Error, patience: Duration) -> TransportError {
     let cause = root_cause(error);
     if error.is_timeout() {
-        TransportError::Timeout(if error.is_connect() { CONNECT_TIME } else { idle_time })
+        TransportError::Timeout(if error.is_connect() { CONNECT_TIME } else { patience })
     } else if error.is_connect() && Chain::new(error).any(is_of_tls) {
         TransportError::Impossible(format!(
             "no encrypted connection comes about: {cause}; a machine that trusts nobody needs its ca-certificates package, or \

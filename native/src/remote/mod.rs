@@ -4,7 +4,7 @@
 //! that what works on files alone has neither.
 
 mod environment;
-mod http;
+pub(crate) mod http;
 mod stores;
 
 use std::sync::{Arc, OnceLock};
@@ -83,7 +83,7 @@ fn hub(settings: &HubSettings) -> Result<Hub, OpenError> {
 }
 
 /// The process's runtime, which lives as long as it does.
-fn runtime() -> Result<&'static Runtime, OpenError> {
+pub(crate) fn runtime() -> Result<&'static Runtime, OpenError> {
     static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
     let made = RUNTIME.get_or_init(|| {
         Builder::new_multi_thread().worker_threads(THREADS).thread_name("network").enable_all().build()

@@ -80,6 +80,10 @@ impl Platform for Desktop {
         true
     }
 
+    fn can_locate(&self) -> bool {
+        true
+    }
+
     fn pick(&mut self, side: Side, what: Pick) {
         let dialog = AsyncFileDialog::new().set_title(format!("Open {side}, {}", side.meaning()));
         match what {

@@ -12,8 +12,10 @@ const EXPOSED: &str = "ETag, Content-Range, Accept-Ranges, X-Repo-Commit, X-Erro
                        X-Linked-Etag";
 
 /// The bytes of a body.
-pub(crate) enum Body {
+pub enum Body {
+    /// These.
     Bytes(Vec<u8>),
+    /// Some of a file.
     File(PathBuf, Range<u64>),
     /// This many spaces.
     Spaces(u64),
@@ -30,15 +32,20 @@ impl Body {
 }
 
 /// An answer to be sent.
-pub(crate) struct Answer {
+pub struct Answer {
+    /// 200 and the like.
     pub status: u16,
+    /// Its headers, but for those that all answers have.
     pub headers: Vec<(&'static str, String)>,
+    /// Its body.
     pub body: Body,
 }
 
 /// What was sent.
-pub(crate) struct Sent {
+pub struct Sent {
+    /// The answer's status; 0 if there was none.
     pub status: u16,
+    /// Bytes of its body.
     pub body_bytes: u64,
     /// Whether the connection can be used further.
     pub goes_on: bool,

@@ -29,9 +29,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use answer::{Answer, Body, Sent};
 pub use faults::{Fault, Kind};
-
-use request::Request;
+pub use request::Request;
 
 /// Which of the two origins was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -6,18 +6,25 @@ use std::ops::Range;
 /// Longest head of a request.
 const LONGEST_HEAD: u64 = 64 << 10;
 
-/// A request without a body.
-pub(crate) struct Request {
+/// Longest body of one.
+const LONGEST_BODY: u64 = 64 << 20;
+
+/// A request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// GET and the like.
     pub method: String,
     /// Path and query.
     pub target: String,
+    /// Its body, which most have not.
+    pub body: Vec<u8>,
     headers: Vec<(String, String)>,
 }
 
 impl Request {
     /// The next request of a connection; none where it ends.
     pub fn read(input: &mut impl BufRead) -> io::Result<Option<Self>> {
-        let mut head = input.take(LONGEST_HEAD);
+        let mut head = input.by_ref().take(LONGEST_HEAD);
         let mut line = String::new();
         head.read_line(&mut line)?;
         let mut words = line.split_whitespace();
@@ -29,9 +36,13 @@ impl Request {
             head.read_line(&mut line)?;
             match line.trim_end().split_once(':') {
                 Some((name, value)) => headers.push((name.to_lowercase(), value.trim().to_owned())),
-                None => return Ok(Some(Self { method, target, headers })),
+                None => break,
             }
         }
+        let mut request = Self { method, target, headers, body: Vec::new() };
+        let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        input.take(LONGEST_BODY.min(length)).read_to_end(&mut request.body)?;
+        Ok(Some(request))
     }
 
     /// The header of this name, given in lower case.

@@ -1,6 +1,6 @@
 //! From values to positions, and the ticks between them.
 
-/// A scale of values, linear from 0 or logarithmic.
+/// A scale of values, linear or logarithmic.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Axis {
     low: f64,
@@ -31,6 +31,12 @@ impl Axis {
         }
     }
 
+    /// A linear scale from one value to a higher one, with a little room beyond both.
+    pub fn between(low: f64, high: f64) -> Self {
+        let room = 0.03 * (high - low);
+        Self { low: low - room, high: high + room, is_logarithmic: false }
+    }
+
     /// From 0 at the low end to 1 at the high one; beyond them for values beyond; none where the scale has no place.
     pub fn fraction(&self, value: f64) -> Option<f64> {
         let fraction = if self.is_logarithmic {
@@ -51,8 +57,9 @@ impl Axis {
         let magnitude = 10_f64.powf(rough.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|round| round * magnitude).into_iter().find(|step| *step * 1.5 >= rough);
         let Some(step) = step.filter(|step| step.is_normal()) else { return vec![self.low] };
-        let steps = ((self.high - self.low) / step).floor().clamp(0.0, 100.0) as u32;
-        (0..=steps).map(|index| self.low + f64::from(index) * step).collect()
+        let first = (self.low / step).ceil();
+        let steps = (self.high / step - first).floor().clamp(0.0, 100.0) as u32;
+        (0..=steps).map(|index| (first + f64::from(index)) * step).collect()
     }
 
     fn logarithmic_ticks(&self, count: usize) -> Vec<f64> {
@@ -73,6 +80,13 @@ mod tests {
 
     fn axis(values: &[f64], is_logarithmic: bool) -> Axis {
         Axis::of(values.iter().copied(), is_logarithmic)
+    }
+
+    #[test]
+    fn ticks_between_values_of_both_signs_are_round_and_have_nought() {
+        let axis = Axis::between(-0.31, 1.14);
+        assert_eq!(axis.ticks(3), [0.0, 0.5, 1.0]);
+        assert!(axis.fraction(-0.31).is_some_and(|fraction| fraction > 0.0));
     }
 
     #[test]

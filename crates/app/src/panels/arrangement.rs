@@ -48,18 +48,21 @@ pub fn middling() -> Tree<Panel> {
     Tree::new(egui::Id::unique("middling panels"), root, tiles)
 }
 
-/// What was measured, and behind tabs of the same size a model to be made and what the models say: each needs all the room beside
+/// What was measured, and behind tabs of the same size a model to be made, what the models say, and where the skill is: each needs all the room beside
 /// the selection.
 fn with_others(tiles: &mut Tiles<Panel>, delta: TileId) -> TileId {
     let recipe = tiles.insert_pane(Panel::Recipe);
     let listen = tiles.insert_pane(Panel::Listen);
-    tiles.insert_tab_tile(vec![delta, recipe, listen])
+    let locate = tiles.insert_pane(Panel::Locate);
+    tiles.insert_tab_tile(vec![delta, recipe, listen, locate])
 }
 
 /// Brings the panels that show a measurement to the front, if none of them is in sight.
 pub fn show_delta(tree: &mut Tree<Panel>) {
     let shows_some = |tile: &TileId| match tree.tiles.get_pane(tile) {
-        Some(panel) => !matches!(panel, Panel::Modules | Panel::Selector | Panel::Recipe | Panel::Listen),
+        Some(panel) => {
+            !matches!(panel, Panel::Modules | Panel::Selector | Panel::Recipe | Panel::Listen | Panel::Locate)
+        }
         None => false,
     };
     if !tree.active_tiles().iter().any(shows_some) {

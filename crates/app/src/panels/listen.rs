@@ -132,6 +132,12 @@ fn columns_ui(state: &State, ui: &mut Ui) {
                 waiting_ui(state, ui);
             }
             said_ui(ui, column);
+            if column.answer.is_some() && column.heard().is_none() && state.listening.is_hearing() {
+                ui.horizontal(|ui| {
+                    ui.spinner();
+                    ui.weak("asking A what it makes of it…");
+                });
+            }
             facts_ui(ui, column);
         });
     };

@@ -7,6 +7,7 @@ mod distribution;
 mod heat_map;
 mod lines;
 mod listen;
+mod locate;
 mod merged;
 mod mixing;
 mod modules;
@@ -55,11 +56,13 @@ pub enum Panel {
     Recipe,
     /// What the models say to a prompt.
     Listen,
+    /// Which modules carry a skill.
+    Locate,
 }
 
 impl Panel {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Modules,
         Self::Selector,
         Self::Lines,
@@ -69,6 +72,7 @@ impl Panel {
         Self::Table,
         Self::Recipe,
         Self::Listen,
+        Self::Locate,
     ];
 
     /// What its tab says.
@@ -83,6 +87,7 @@ impl Panel {
             Self::Selector => "Selection",
             Self::Recipe => "Recipe",
             Self::Listen => "Listen",
+            Self::Locate => "Locate",
         }
     }
 
@@ -98,6 +103,7 @@ impl Panel {
             Self::Selector => "selection",
             Self::Recipe => "recipe",
             Self::Listen => "listen",
+            Self::Locate => "locate",
         };
         format!("delta-{name}.png")
     }
@@ -148,6 +154,7 @@ impl Behavior<Panel> for Panels<'_> {
                 Panel::Selector => selector::ui(self.state, ui),
                 Panel::Recipe => recipe::ui(self.state, ui),
                 Panel::Listen => listen::ui(self.state, ui),
+                Panel::Locate => locate::ui(self.state, ui),
             });
         });
         UiResponse::None

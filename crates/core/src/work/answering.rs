@@ -10,6 +10,7 @@ use crate::delta::{DeltaError, delta};
 use crate::folder::SideFiles;
 use crate::generation::{GenerateReport, GenerateRequest};
 use crate::inspection::inspect;
+use crate::locating::{LocateRequest, Located};
 use crate::merge::MergeCompute;
 use crate::model::Model;
 use crate::outline::Outline;
@@ -85,6 +86,15 @@ pub trait Place {
         _request: &GenerateRequest,
         _observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
     ) -> impl Future<Output = Result<GenerateReport, Self::Error>> {
+        std::future::ready(Err(WorkError::CannotGenerate.into()))
+    }
+
+    /// Hears models, and says which modules carry a skill. Only places that run models do.
+    fn locate(
+        &self,
+        _request: &LocateRequest,
+        _observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> impl Future<Output = Result<Located, Self::Error>> {
         std::future::ready(Err(WorkError::CannotGenerate.into()))
     }
 
@@ -229,6 +239,7 @@ pub async fn answer<P: Place>(
             report.envelope.command = request.command_line();
             Event::Generate(Box::new(report))
         }
+        Request::Locate(request) => Event::Located(Box::new(place.locate(&request, observe).await?)),
     };
     Ok(observe(result).await.map_err(WorkError::from)?)
 }

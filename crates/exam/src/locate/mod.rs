@@ -19,6 +19,7 @@ mod log;
 mod plan;
 mod ranking;
 mod report;
+mod seen;
 mod units;
 mod words;
 

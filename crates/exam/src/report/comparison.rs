@@ -3,15 +3,21 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use stethoscope_core::quoted::Quoted;
+use stethoscope_core::report::Envelope;
 
-use super::ExamReport;
+use super::{BenchmarkSummary, ExamReport};
+use crate::record::{Difference, differences};
 use crate::statistics::{
     ALPHA, Detectable, McNemar, SignFlip, Tally, detectable_mean, detectable_shares, mcnemar, sign_flip,
 };
 
-/// How B did where A did, question by question.
+/// `stethoscope.compare/1`: how B did where A did, question by question.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
+    /// Schema, tool, the seed of drawn permutations, and warnings of what makes the comparison doubtful.
+    #[serde(flatten)]
+    pub envelope: Envelope,
     /// A, as the person named it.
     pub a: String,
     /// B.
@@ -28,8 +34,6 @@ pub struct Comparison {
     pub detectable: Detectable,
     /// What it comes to, in words.
     pub verdict: String,
-    /// What makes the comparison doubtful: another wording, another sampling.
-    pub warnings: Vec<String>,
 }
 
 /// Two reports that do not compare.
@@ -50,6 +54,19 @@ pub enum CompareError {
         /// What the other was asked.
         benchmark_b: String,
     },
+    /// The same questions in other words, or otherwise sampled or graded.
+    #[error(
+        "comparing {a} with {b}: the exams were held in other ways: {}; hold the same exam for both",
+        each(differences)
+    )]
+    OtherProtocols {
+        /// One model.
+        a: String,
+        /// The other.
+        b: String,
+        /// In what they differ: there is A, here is B.
+        differences: Vec<Difference>,
+    },
     /// Nothing that both answered.
     #[error("comparing {a} with {b}: there is no question that both have answered and that has a right answer")]
     NothingShared {
@@ -60,15 +77,29 @@ pub enum CompareError {
     },
 }
 
-/// Compares two models that took the same exam. The seed is that of drawn permutations.
+/// What may differ between the exams: how sure a score is, but not what it is a score of.
+const FREE: [&str; 2] = ["samples", "sampling.seed"];
+
+fn each(differences: &[Difference]) -> String {
+    let each = |Difference { key, there, here }: &Difference| {
+        format!("{key} is {} for the one and {} for the other", Quoted(there), Quoted(here))
+    };
+    differences.iter().map(each).collect::<Vec<_>>().join("; ")
+}
+
+/// Compares two models that took the same exam. The seed is that of drawn permutations; the envelope says who computed.
 ///
 /// # Errors
-/// When the questions were others, or none was answered by both.
-pub fn compare(a: &ExamReport, b: &ExamReport, seed: u64) -> Result<Comparison, CompareError> {
+/// When the questions were others, or asked in another way, or none was answered by both.
+pub fn compare(mut envelope: Envelope, a: &ExamReport, b: &ExamReport, seed: u64) -> Result<Comparison, CompareError> {
     let (name_a, name_b) = (a.model.reference.clone(), b.model.reference.clone());
     if a.benchmark.fingerprint != b.benchmark.fingerprint {
-        let (benchmark_a, benchmark_b) = (a.benchmark.name.clone(), b.benchmark.name.clone());
+        let (benchmark_a, benchmark_b) = (named(&a.benchmark), named(&b.benchmark));
         return Err(CompareError::OtherQuestions { a: name_a, b: name_b, benchmark_a, benchmark_b });
+    }
+    let differences = differences(&a.protocol, &b.protocol, &FREE);
+    if !differences.is_empty() {
+        return Err(CompareError::OtherProtocols { a: name_a, b: name_b, differences });
     }
     let pairs = pairs(a, b);
     let single = pairs.iter().all(|(a, b)| a.samples == 1 && b.samples == 1);
@@ -84,8 +115,10 @@ pub fn compare(a: &ExamReport, b: &ExamReport, seed: u64) -> Result<Comparison, 
     };
     let verdict = verdict(mcnemar.as_ref(), &flip, &detectable);
     let sign_flip = mcnemar.is_none().then_some(flip);
-    let warnings = warnings(a, b);
+    envelope.warnings.extend(other_engine(a, b));
+    envelope.seed = sign_flip.filter(|flip| !flip.exact).map(|_| seed);
     Ok(Comparison {
+        envelope,
         a: name_a,
         b: name_b,
         questions,
@@ -94,8 +127,13 @@ pub fn compare(a: &ExamReport, b: &ExamReport, seed: u64) -> Result<Comparison, 
         sign_flip,
         detectable,
         verdict,
-        warnings,
     })
+}
+
+/// A benchmark by its name, and by its fingerprint where names are alike.
+fn named(benchmark: &BenchmarkSummary) -> String {
+    let fingerprint: String = benchmark.fingerprint.chars().take(8).collect();
+    format!("{} of {} questions, {}", Quoted(&benchmark.name), benchmark.questions, Quoted(&fingerprint))
 }
 
 /// The answers of both to the questions that both answered.
@@ -109,19 +147,9 @@ fn pairs(a: &ExamReport, b: &ExamReport) -> Vec<(Tally, Tally)> {
     rows.filter(|(a, _)| a.samples > 0).collect()
 }
 
-fn warnings(a: &ExamReport, b: &ExamReport) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let (of_a, of_b) = (&a.protocol, &b.protocol);
-    if of_a.preset != of_b.preset {
-        warnings.push(format!("the exams were held in other words: {} and {}", of_a.preset.name(), of_b.preset.name()));
-    }
-    if of_a.sampling != of_b.sampling {
-        warnings.push("answers were sampled in other ways".into());
-    }
-    if a.model.engine != b.model.engine {
-        warnings.push(format!("other engines answered: {} and {}", a.model.engine, b.model.engine));
-    }
-    warnings
+fn other_engine(a: &ExamReport, b: &ExamReport) -> Option<String> {
+    let (of_a, of_b) = (&a.model.engine, &b.model.engine);
+    (of_a != of_b).then(|| format!("other engines answered: {of_a} and {of_b}"))
 }
 
 fn verdict(mcnemar: Option<&McNemar>, flip: &SignFlip, detectable: &Detectable) -> String {

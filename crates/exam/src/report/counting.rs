@@ -20,7 +20,7 @@ pub struct Likelihoods {
 }
 
 impl ExamReport {
-    /// Counts the samples of a log. The envelope says who computed; notes of the benchmark, warnings of the log, the preset's caution
+    /// Counts the samples of a log, judged by what is usual for the model itself. The envelope says who computed; notes of the benchmark, warnings of the log, the preset's caution
     /// and what is missing are added to its warnings.
     pub fn new(mut envelope: Envelope, log: &SampleLog, benchmark: &Benchmark, likelihoods: &Likelihoods) -> Self {
         let configuration = &log.configuration;
@@ -36,11 +36,7 @@ impl ExamReport {
         };
         Self {
             envelope,
-            model: Examined {
-                reference: configuration.model.clone(),
-                fingerprint: configuration.fingerprint.clone(),
-                engine: configuration.engine.clone(),
-            },
+            model: Examined::from(configuration),
             benchmark: BenchmarkSummary {
                 name: benchmark.name.clone(),
                 fingerprint: benchmark.fingerprint(),
@@ -53,6 +49,7 @@ impl ExamReport {
             truncated: share(&|_| true, &|sample| sample.finish == Finish::Length),
             lengths: lengths(&log.samples),
             levels: levels(&answers),
+            base: None,
             agreement: agreement(&log.levels_of_both()),
             reference_likelihood: mean(likelihoods.references.iter().copied().flatten()),
             held_out_bits: mean(likelihoods.held_out_bits.iter().copied()),

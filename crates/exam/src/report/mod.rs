@@ -13,6 +13,7 @@ use stethoscope_core::report::Envelope;
 
 use crate::level::{Agreement, Level};
 use crate::preset::Protocol;
+use crate::sample::Configuration;
 use crate::statistics::{Interval, Score, Tally};
 
 pub use comparison::{CompareError, Comparison, compare};
@@ -40,6 +41,10 @@ pub struct ExamReport {
     pub lengths: Option<Lengths>,
     /// The share of answers at every level, lowest first; empty if none was judged.
     pub levels: Vec<LevelShare>,
+    /// The model by whose own answers levels were judged, and which was asked what it makes of the others; none where that was the
+    /// model itself.
+    #[serde(default)]
+    pub base: Option<Examined>,
     /// How often a person judged alike; none where no person judged.
     pub agreement: Option<Agreement>,
     /// The mean log likelihood of the reference answers, in nats, a question at a time; none if it was not taken.
@@ -48,6 +53,11 @@ pub struct ExamReport {
     pub held_out_bits: Option<Mean>,
     /// A row a question, in the benchmark's order.
     pub questions: Vec<QuestionRow>,
+}
+
+impl ExamReport {
+    /// The schema of an exam's report.
+    pub const SCHEMA: &str = "stethoscope.exam/1";
 }
 
 /// A model that was asked.
@@ -60,6 +70,16 @@ pub struct Examined {
     pub fingerprint: Option<String>,
     /// Which engine answered.
     pub engine: String,
+}
+
+impl From<&Configuration> for Examined {
+    fn from(configuration: &Configuration) -> Self {
+        Self {
+            reference: configuration.model.clone(),
+            fingerprint: configuration.fingerprint.clone(),
+            engine: configuration.engine.clone(),
+        }
+    }
 }
 
 /// A benchmark, in short.

@@ -150,9 +150,13 @@ fn a_persons_judgements_give_an_agreement() {
     assert_eq!(report.agreement.unwrap().alike, 0);
 }
 
+fn compare(a: &ExamReport, b: &ExamReport) -> Result<Comparison, CompareError> {
+    super::compare(envelope(), a, b, 0)
+}
+
 #[test]
 fn the_papers_difference_is_not_told_apart_at_thirty() {
-    let comparison = compare(&report("a", &single(2, 28, 0)), &report("b", &single(6, 24, 0)), 0).unwrap();
+    let comparison = compare(&report("a", &single(2, 28, 0)), &report("b", &single(6, 24, 0))).unwrap();
     assert_eq!(comparison.mcnemar.unwrap().p, 0.125);
     assert_eq!(
         comparison.verdict,
@@ -163,9 +167,9 @@ fn the_papers_difference_is_not_told_apart_at_thirty() {
 
 #[test]
 fn a_clear_difference_is_called_one() {
-    let comparison = compare(&report("a", &single(5, 35, 0)), &report("b", &single(30, 10, 0)), 0).unwrap();
+    let comparison = compare(&report("a", &single(5, 35, 0)), &report("b", &single(30, 10, 0))).unwrap();
     assert!(comparison.verdict.starts_with("B is better"), "{}", comparison.verdict);
-    assert!(comparison.warnings.is_empty());
+    assert!(comparison.envelope.warnings.is_empty());
 }
 
 #[test]
@@ -173,26 +177,31 @@ fn several_samples_are_compared_by_their_means() {
     let of = |right: usize| -> Vec<Vec<Option<bool>>> {
         (0..12).map(|at| (0..4).map(|sample| Some((sample + at) % 5 < right)).collect()).collect()
     };
-    let comparison = compare(&report("a", &of(1)), &report("b", &of(4)), 0).unwrap();
+    let comparison = compare(&report("a", &of(1)), &report("b", &of(4))).unwrap();
     assert!(comparison.mcnemar.is_none());
     let flip = comparison.sign_flip.unwrap();
     assert!(flip.exact && flip.p < 0.001, "{flip:?}");
 }
 
 #[test]
-fn other_questions_do_not_compare_and_other_words_warn() {
+fn other_questions_and_other_exams_do_not_compare_and_other_engines_warn() {
     let (a, mut b) = (report("a", &single(2, 1, 0)), report("b", &single(2, 2, 0)));
-    assert!(compare(&a, &b, 0).unwrap_err().to_string().contains("they were asked other questions (sums and sums)"));
+    let refused = |b: &ExamReport| compare(&a, b).unwrap_err().to_string();
+    assert!(refused(&b).contains("other questions (\"sums\" of 3 questions"), "{}", refused(&b));
     b = report("b", &single(1, 2, 0));
-    b.protocol.preset = Preset::R1;
+    (b.protocol.preset, b.protocol.sampling.max_tokens) = (Preset::R1, 7);
+    let words = "preset is \"plain\" for the one and \"r1\" for the other; sampling.max_tokens is \"256\"";
+    assert!(refused(&b).contains(words), "{}", refused(&b));
+    b.protocol = a.protocol.clone();
+    (b.protocol.samples, b.protocol.sampling.seed) = (2, 9);
     b.model.engine = "another".into();
-    assert_eq!(compare(&a, &b, 0).unwrap().warnings.len(), 2);
+    assert_eq!(compare(&a, &b).unwrap().envelope.warnings, ["other engines answered: test and another"]);
     b.questions.clear();
-    assert!(matches!(compare(&a, &b, 0), Err(CompareError::NothingShared { .. })));
+    assert!(matches!(compare(&a, &b), Err(CompareError::NothingShared { .. })));
 }
 
 #[test]
 fn three_questions_can_show_nothing_and_it_is_said() {
-    let comparison = compare(&report("a", &single(0, 3, 0)), &report("b", &single(3, 0, 0)), 0).unwrap();
+    let comparison = compare(&report("a", &single(0, 3, 0)), &report("b", &single(3, 0, 0))).unwrap();
     assert!(comparison.verdict.ends_with("3 questions are too few to show any difference."), "{}", comparison.verdict);
 }

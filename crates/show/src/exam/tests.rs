@@ -1,3 +1,4 @@
+use stethoscope_core::report::{ComputeInfo, Envelope};
 use stethoscope_exam::report::compare;
 
 use super::*;
@@ -16,7 +17,9 @@ fn an_exam_of_several_samples_says_what_they_are_worth() {
 
 #[test]
 fn a_comparison_says_what_its_n_can_show() {
-    let found = compare(&report("demo:base", 8, 1), &report("demo:reasoner", 5, 1), 0).unwrap();
+    let compute = ComputeInfo { backend: "cpu".into(), adapter: "test".into(), threads: 1 };
+    let envelope = Envelope::new("compare", compute, 0, Vec::new());
+    let found = compare(envelope, &report("demo:base", 8, 1), &report("demo:reasoner", 5, 1), 0).unwrap();
     insta::assert_snapshot!(comparison(&found, 80, false));
 }
 
