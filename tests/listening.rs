@@ -134,10 +134,29 @@ fn a_benchmark_of_ones_own_is_read_by_its_columns() {
     let questions = folder.path().join("sums.csv");
     fs::write(&questions, "ask,say\n1+1=,2\n2+2=,4\n").unwrap();
     let words = ["exam", BASE, "--bench", "mine", "--data", text(&questions), "--columns", "ask,say"];
-    let report = succeed(&[&words[..], &["--preset", "plain", "--max-tokens", "2"]].concat());
-    assert_mentions(&report, &["mine", "2 questions"]);
+    let page = folder.path().join("page.html");
+    let words = [&words[..], &["--preset", "plain", "--max-tokens", "2", "--html", text(&page)]].concat();
+    assert_mentions(&succeed(&words), &["mine", "2 questions"]);
+    let html = fs::read_to_string(&page).unwrap();
+    assert!(html.starts_with("<!DOCTYPE html>") && html.ends_with("</html>\n"));
+    assert_mentions(&html, &["2 questions, in the order of the benchmark", "stethoscope.exam/1"]);
     let missing = refuse(2, &["exam", BASE, "--bench", "mine"]);
     assert_mentions(&missing, &["--data"]);
+}
+
+#[test]
+fn a_page_and_figures_that_may_not_be_replaced_are_refused_before_anything_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["page.html", "skill-dose.svg"].map(|name| folder.path().join(name));
+    for path in &names {
+        fs::write(path, "mine").unwrap();
+    }
+    let locate = ["locate", BASE, REASONER, "--bench", "demo"];
+    for (option, place) in [("--html", text(&names[0])), ("--svg", text(folder.path()))] {
+        let message = refuse(2, &[&locate[..], &[option, place]].concat());
+        assert_mentions(&message, &["exists", "--force"]);
+    }
+    assert!(names.iter().all(|path| fs::read_to_string(path).unwrap() == "mine"));
 }
 
 #[test]

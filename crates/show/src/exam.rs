@@ -1,6 +1,7 @@
 //! What an exam says, in a terminal: right answers, levels and lengths, each with its n and interval; and two models compared.
 
 use stethoscope_core::sampling::Sampling;
+use stethoscope_exam::level::Level;
 use stethoscope_exam::report::{Comparison, ExamReport, Mean};
 use stethoscope_exam::statistics::{Interval, Score};
 
@@ -28,7 +29,7 @@ pub fn table(report: &ExamReport, width: usize, color: bool) -> String {
             "A person gave {} of {} answers the level that was judged ({}).",
             agreement.alike,
             agreement.answers,
-            interval(agreement.interval)
+            interval_text(agreement.interval)
         );
         sheet.paragraph(Style::Plain, &text, 0, 2);
     }
@@ -61,7 +62,7 @@ fn judged_by(report: &ExamReport) -> String {
 }
 
 /// The line that says what was asked, and how.
-fn facts(report: &ExamReport) -> String {
+pub(crate) fn facts(report: &ExamReport) -> String {
     let (benchmark, protocol) = (&report.benchmark, &report.protocol);
     format!(
         "{} · {} question{} · preset {} · {} · {} sample{} each · {}",
@@ -77,7 +78,7 @@ fn facts(report: &ExamReport) -> String {
 }
 
 /// How answers were drawn.
-fn sampling(sampling: &Sampling) -> String {
+pub(crate) fn sampling(sampling: &Sampling) -> String {
     let mut parts = if sampling.temperature == 0.0 {
         vec!["greedy".to_owned()]
     } else {
@@ -103,7 +104,7 @@ const SHARES: [Column; 5] = [
 
 fn shares(report: &ExamReport, sheet: &mut Sheet) {
     let row = |name: String, score: &Score| {
-        vec![name, share(score.mean), interval(score.interval), n(score), questions(score)]
+        vec![name, percentage(score.mean), interval_text(score.interval), n(score), questions(score)]
     };
     let mut rows = Vec::new();
     rows.extend(report.score.as_ref().map(|score| row("right".into(), score)));
@@ -142,25 +143,37 @@ pub(crate) fn shown(mean: &Mean) -> String {
 }
 
 /// A share of answers: a tenth of a per cent is finer than any exam.
-fn share(share: f64) -> String {
+pub(crate) fn percentage(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
-fn interval(interval: Interval) -> String {
+/// `40.9 to 53.0 %`.
+pub(crate) fn interval_text(interval: Interval) -> String {
     format!("{:.1} to {:.1} %", 100.0 * interval.low, 100.0 * interval.high)
 }
 
 /// How many independent answers there are: less than samples where those of one question resemble each other.
-fn n(score: &Score) -> String {
+pub(crate) fn n(score: &Score) -> String {
     if score.samples == score.questions { grouped(score.samples) } else { format!("{:.0}", score.effective_n) }
 }
 
-fn questions(score: &Score) -> String {
+/// What was counted: `256 samples of 64 questions`.
+pub(crate) fn questions(score: &Score) -> String {
     let questions = format!("{} question{}", grouped(score.questions), plural(score.questions));
     if score.samples == score.questions {
         questions
     } else {
         format!("{} samples of {questions}", grouped(score.samples))
+    }
+}
+
+/// A level in a few words.
+pub(crate) const fn level_words(level: Level) -> &'static str {
+    match level {
+        Level::I => "nonsense",
+        Level::II => "sense, but off the subject",
+        Level::III => "on the subject, no answer to read",
+        Level::IV => "reasons to an answer",
     }
 }
 

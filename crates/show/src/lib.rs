@@ -9,8 +9,10 @@
 //! | a terminal or a program | [`Inspection`](stethoscope_core::inspection::Inspection) | [`inspect::table`] |
 //! | a terminal | [`MergeReport`](stethoscope_core::recipe::MergeReport) | [`merge::table`] |
 //! | a terminal | [`ExamReport`](stethoscope_exam::report::ExamReport) | [`exam::table`] |
+//! | a paper, a browser | the same | [`figures::of_exam`], [`page::exam`] |
 //! | a terminal | [`Comparison`](stethoscope_exam::report::Comparison) | [`exam::comparison`] |
 //! | a terminal | [`LocateReport`](stethoscope_exam::locate::LocateReport) | [`locate::table`] |
+//! | a paper, a browser | the same | [`figures::of_locate`], [`page::locate`] |
 //!
 //! Names of tensors, settings and references are a stranger's input. Whatever is shown has gone through
 //! [`text::printable`] (no control characters reach a terminal), and through an escape of the format it is put into.

@@ -1,6 +1,7 @@
 //! Which modules carry a skill, in a terminal: units ranked by their effects, and what it comes to in words.
 
 use stethoscope_exam::locate::{Axis, Contrast, Destroyed, LocateReport, UnitRow};
+use stethoscope_exam::statistics::{Interval, Spearman};
 
 use super::exam::shown;
 use super::numbers::{percent, significant, significant_or_dash};
@@ -107,28 +108,58 @@ fn destruction(sheet: &mut Sheet, destroyed: &[Destroyed]) {
     rows::write(sheet, &DESTROYED, &destroyed.iter().map(row).collect::<Vec<_>>());
 }
 
-/// With its sign, since it is a difference.
 fn signed(contrast: Option<&Contrast>) -> String {
-    let Some(contrast) = contrast else { return "–".into() };
-    let sign = if contrast.mean > 0.0 { "+" } else { "" };
-    format!("{sign}{}", significant(contrast.mean))
+    contrast.map_or_else(|| "–".into(), |contrast| signed_text(contrast.mean))
 }
 
 fn interval(contrast: Option<&Contrast>) -> String {
-    let interval = contrast.and_then(|contrast| contrast.interval);
+    interval_text(contrast.and_then(|contrast| contrast.interval))
+}
+
+/// After correction for many units.
+fn p(contrast: Option<&Contrast>) -> String {
+    contrast.map_or_else(|| "–".into(), |contrast| p_number(contrast.p_holm))
+}
+
+/// With its sign, since it is a difference.
+pub(crate) fn signed_text(difference: f64) -> String {
+    let sign = if difference > 0.0 { "+" } else { "" };
+    format!("{sign}{}", significant(difference))
+}
+
+/// `-0.29 to 0.88`, or `–`.
+pub(crate) fn interval_text(interval: Option<Interval>) -> String {
     interval.map_or_else(
         || "–".into(),
         |interval| format!("{} to {}", significant(interval.low), significant(interval.high)),
     )
 }
 
-/// After correction for many units.
-fn p(contrast: Option<&Contrast>) -> String {
-    match contrast.map(|contrast| contrast.p_holm) {
-        None => "–".into(),
-        Some(p) if p < 0.001 => "<0.001".into(),
-        Some(p) => format!("{p:.3}"),
-    }
+/// `<0.001` or `0.041`: more digits than three say nothing.
+pub(crate) fn p_number(p: f64) -> String {
+    if p < 0.001 { "<0.001".into() } else { format!("{p:.3}") }
+}
+
+/// `p < 0.001` or `p = 0.041`.
+pub(crate) fn p_text(p: f64) -> String {
+    if p < 0.001 { "p < 0.001".into() } else { format!("p = {p:.3}") }
+}
+
+/// Whether the size of a change goes with its effect, as a phrase with its n.
+pub(crate) fn correlation(found: Option<&Spearman>) -> String {
+    let Some(found) = found else {
+        return "No rank correlation: fewer than two parts have an effect, or they are all alike".into();
+    };
+    let interval =
+        found.interval.map(|interval| format!(", 95 % interval {:+.2} to {:+.2}", interval.low, interval.high));
+    let p = found.p.map(|p| format!(", {}", p_text(p)));
+    format!(
+        "Spearman's rank correlation {:+.2}{}{}, n = {} parts",
+        found.rho,
+        interval.unwrap_or_default(),
+        p.unwrap_or_default(),
+        found.n
+    )
 }
 
 #[cfg(test)]

@@ -40,7 +40,12 @@ pub fn is_identical(report: &DeltaReport) -> bool {
 
 /// Whether this side was made by this program and says nothing about any trained model.
 pub fn is_synthetic(side: &CheckpointSummary) -> bool {
-    side.reference.starts_with("demo:")
+    is_synthetic_name(&side.reference)
+}
+
+/// The same of a checkpoint or a recipe by its name.
+pub fn is_synthetic_name(reference: &str) -> bool {
+    reference.starts_with("demo:")
 }
 
 /// The sentence that goes with every showing of such a checkpoint.

@@ -1,41 +1,34 @@
-//! One self-contained page: the tables, the figures, what the numbers mean and how to get them again.
+//! Self-contained pages: the tables, the figures, what the numbers mean and how to get them again.
 //!
-//! It loads nothing (its policy forbids it to) and says the same with scripts off; its scripts only let tables be sorted, filtered
-//! and saved. Every word that came from a checkpoint goes through `html::text`.
+//! A page loads nothing (its policy forbids it to) and says the same with scripts off; its scripts only let tables be sorted, filtered
+//! and saved. Every word that came from a checkpoint goes through `html::text`. `document`, `table` and `figures` are what all pages
+//! are made of; `sections` and `tables` are of a comparison, `locate` and `exam` of what they are called after.
 
+mod document;
+mod exam;
 mod figures;
 mod html;
+mod locate;
 mod sections;
+mod table;
 mod tables;
 
 use stethoscope_core::report::DeltaReport;
 
 use super::figures::FigureError;
 
-/// How the page looks, in light, in the dark and on paper.
-const STYLE: &str = include_str!("page/style.css");
-/// What a reader with scripts gets besides.
-const SCRIPTS: [&str; 2] = [include_str!("page/sorting.js"), include_str!("page/page.js")];
+pub use exam::exam;
+pub use locate::locate;
 
 /// `report` as an HTML document.
 ///
 /// # Errors
 /// Those of drawing the figures, and of writing JSON; neither happens to a report that a measurement made.
 pub fn delta(report: &DeltaReport) -> Result<String, PageError> {
-    let mut page = String::with_capacity(1 << 20);
     let title = format!("{} → {}: what changed", html::text(&report.a.reference), html::text(&report.b.reference));
-    page.push_str(&format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; \
-         script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n"
-    ));
-    write(&mut page, report, true)?;
-    page.push_str("</main>\n");
-    data(&mut page, report)?;
-    page.push_str(&format!("<script>\n{}</script>\n</body>\n</html>\n", SCRIPTS.concat()));
-    Ok(page)
+    let mut body = String::with_capacity(1 << 20);
+    write(&mut body, report, true)?;
+    Ok(document::document(&title, &body, &data(report)?))
 }
 
 /// `report` as a part of a document that has its own head: the same sections, without the report as data. It needs
@@ -53,7 +46,7 @@ pub fn part(report: &DeltaReport) -> Result<String, PageError> {
 fn write(page: &mut String, report: &DeltaReport, is_document: bool) -> Result<(), PageError> {
     sections::head(page, report, is_document);
     tables::modules(page, report);
-    figures::write(page, report)?;
+    figures::section(page, &super::figures::all(report)?);
     tables::tensors(page, report);
     sections::unpaired(page, report);
     sections::settings(page, report);
@@ -82,18 +75,13 @@ fn has_histograms(report: &DeltaReport) -> bool {
 }
 
 /// The report itself, for programs and for the button that saves it.
-fn data(page: &mut String, report: &DeltaReport) -> Result<(), PageError> {
-    let json = if has_histograms(report) {
-        serde_json::to_string(report)?
-    } else {
-        let mut lean = report.clone();
-        lean.tensors.iter_mut().for_each(|tensor| tensor.relative = None);
-        serde_json::to_string(&lean)?
-    };
-    page.push_str("<script type=\"application/json\" id=\"report\">");
-    page.push_str(&html::json(&json));
-    page.push_str("</script>\n");
-    Ok(())
+fn data(report: &DeltaReport) -> Result<String, serde_json::Error> {
+    if has_histograms(report) {
+        return serde_json::to_string(report);
+    }
+    let mut lean = report.clone();
+    lean.tensors.iter_mut().for_each(|tensor| tensor.relative = None);
+    serde_json::to_string(&lean)
 }
 
 #[cfg(test)]

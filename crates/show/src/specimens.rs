@@ -1,5 +1,8 @@
 //! Made-up reports with plausible numbers: what the tests of this folder draw, and what a person looks at when a drawing changes.
 
+pub(crate) mod exam;
+pub(crate) mod locate;
+
 use std::collections::BTreeMap;
 
 use stethoscope_core::anatomy::{Part, Role, Site, Slice};

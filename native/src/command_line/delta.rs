@@ -1,7 +1,5 @@
 //! `stethoscope delta A B`.
 
-use std::path::PathBuf;
-
 use clap::ValueEnum;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition};
 use stethoscope_core::work::{DeltaRequest, Event, Request};
@@ -9,7 +7,7 @@ use stethoscope_show as show;
 
 use super::computing::{self, GpuChoice, Machine};
 use super::output::{self, Destination, OutputError};
-use super::reporting::{Reporting, print_table};
+use super::reporting::{FigureReporting, PageReporting, print_table};
 use super::{Failure, progress, words};
 
 /// What `delta` is asked.
@@ -36,16 +34,12 @@ pub struct Arguments {
     #[command(flatten)]
     machine: Machine,
     #[command(flatten)]
-    reporting: Reporting,
+    reporting: PageReporting,
     /// Write a row for every tensor as CSV.
     #[arg(long, value_name = "FILE|-")]
     csv: Option<Destination>,
-    /// Write one self-contained page with the table and the figures.
-    #[arg(long, value_name = "FILE")]
-    html: Option<Destination>,
-    /// Write the figures alone, as SVG files in a directory.
-    #[arg(long, value_name = "DIR")]
-    svg: Option<PathBuf>,
+    #[command(flatten)]
+    figures: FigureReporting,
 }
 
 #[derive(Clone, Copy, Default, ValueEnum)]
@@ -87,38 +81,26 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 impl Arguments {
     /// The places named for whole reports.
     fn destinations(&self) -> Vec<Destination> {
-        [&self.reporting.json, &self.csv, &self.html].into_iter().flatten().cloned().collect()
+        self.reporting.destinations().into_iter().chain(self.csv.clone()).collect()
     }
 
     /// Refuses what could not be written, before any work is done.
     fn check(&self) -> Result<(), OutputError> {
-        output::check(&self.destinations(), self.reporting.force)?;
-        let Some(folder) = self.svg.as_ref().filter(|folder| folder.exists()) else { return Ok(()) };
-        // Fails if it is a file.
-        output::make_directory(folder)?;
-        output::check(&show::figures::FILE_NAMES.map(|name| Destination::File(folder.join(name))), self.reporting.force)
+        let force = self.reporting.reporting.force;
+        output::check(&self.destinations(), force)?;
+        self.figures.check(&show::figures::FILE_NAMES, force)
     }
 
     fn write(&self, report: &DeltaReport) -> Result<(), OutputError> {
-        let force = self.reporting.force;
-        self.reporting.write_json(report)?;
+        let force = self.reporting.reporting.force;
+        self.reporting.reporting.write_json(report)?;
         if let Some(destination) = &self.csv {
             let mut csv = Vec::new();
             show::csv::delta(report, &mut csv).map_err(|error| OutputError::Drawing(error.into()))?;
             destination.write(&csv, force)?;
         }
-        if let Some(destination) = &self.html {
-            let page = show::page::delta(report).map_err(|error| OutputError::Drawing(error.into()))?;
-            destination.write(page.as_bytes(), force)?;
-        }
-        if let Some(folder) = &self.svg {
-            let figures = show::figures::all(report).map_err(|error| OutputError::Drawing(error.into()))?;
-            output::make_directory(folder)?;
-            for figure in figures {
-                let destination = Destination::File(folder.join(figure.file_name));
-                destination.write(figure.svg.as_bytes(), force)?;
-            }
-        }
+        self.reporting.write_page(report, show::page::delta)?;
+        self.figures.write(report, show::figures::all, force)?;
         if !self.destinations().contains(&Destination::Standard) {
             print_table(report, show::table::delta)?;
         }

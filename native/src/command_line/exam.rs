@@ -9,7 +9,7 @@ use stethoscope_show as show;
 
 use super::computing::{Machine, misused};
 use super::endpoint::Endpoint;
-use super::reporting::Reporting;
+use super::reporting::PageReporting;
 use super::{Failure, progress, words};
 use crate::exam::{self, ExamRequest, Examinee};
 
@@ -30,7 +30,7 @@ pub struct Arguments {
     #[command(flatten)]
     machine: Machine,
     #[command(flatten)]
-    reporting: Reporting,
+    reporting: PageReporting,
 }
 
 /// By which model levels are judged.
@@ -143,7 +143,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         progress::watch(async |observe| exam::hold(&platform, &request, &mut async |event| observe.tell(&event)).await);
     let mut report = report.map_err(|failure| failure.with_record(arguments.out.is_some()))?;
     report.envelope.command = words();
-    Ok(arguments.reporting.show(&report, show::exam::table)?)
+    Ok(arguments.reporting.show(&report, show::exam::table, show::page::exam)?)
 }
 
 impl Arguments {

@@ -7,7 +7,7 @@ use stethoscope_show as show;
 
 use super::computing::Machine;
 use super::exam::Questions;
-use super::reporting::Reporting;
+use super::reporting::{FigureReporting, PageReporting};
 use super::{Failure, progress, words};
 use crate::exam::locate::{LocateRequest, locate};
 
@@ -35,12 +35,16 @@ pub struct Arguments {
     #[command(flatten)]
     machine: Machine,
     #[command(flatten)]
-    reporting: Reporting,
+    reporting: PageReporting,
+    #[command(flatten)]
+    figures: FigureReporting,
 }
 
 /// Hears all models, and ranks the modules.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let force = arguments.reporting.reporting.force;
     arguments.reporting.check()?;
+    arguments.figures.check(&show::figures::LOCATE_FILE_NAMES, force)?;
     let (benchmark, protocol) = arguments.questions.read()?;
     let platform = arguments.machine.platform();
     let request = LocateRequest {
@@ -58,5 +62,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         progress::watch(async |observe| locate(&platform, &request, &mut async |event| observe.tell(&event)).await);
     let mut report = report.map_err(|failure| failure.with_record(arguments.out.is_some()))?;
     report.envelope.command = words();
-    Ok(arguments.reporting.show(&report, show::locate::table)?)
+    arguments.figures.write(&report, show::figures::of_locate, force)?;
+    Ok(arguments.reporting.show(&report, show::locate::table, show::page::locate)?)
 }

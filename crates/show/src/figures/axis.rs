@@ -64,6 +64,20 @@ impl ValueAxis {
         Self::linear_to(values.fold(0.0, f64::max))
     }
 
+    /// A linear axis for values of both signs, with 0 on it. What is too large for a span is left out.
+    pub(super) fn signed(values: impl Iterator<Item = f64>) -> Self {
+        let (low, high) = values
+            .filter(|value| value.abs() < 1e300)
+            .fold((0.0, 0.0), |(low, high), value| (f64::min(low, value), f64::max(high, value)));
+        let span: f64 = high - low;
+        if span == 0.0 {
+            return Self { is_log: false, low: -1.0, high: 1.0, ticks: vec![-1.0, 0.0, 1.0] };
+        }
+        let beyond = |end: f64| if end == 0.0 { 0.02 * span } else { 0.04 * span };
+        let (low, high) = (low - beyond(low), high + beyond(high));
+        Self { is_log: false, low, high, ticks: multiples(step(span, 7.0), low, high) }
+    }
+
     fn linear_to(largest: f64) -> Self {
         if largest == 0.0 || !largest.is_finite() {
             return Self { is_log: false, low: 0.0, high: 1.0, ticks: vec![0.0, 1.0] };
@@ -167,10 +181,21 @@ mod tests {
     #[test]
     fn nothing_and_extremes_still_give_an_axis() {
         for values in [vec![], vec![0.0, 0.0], vec![f64::MIN_POSITIVE, f64::MAX], vec![5.0], vec![1e-300]] {
-            let axis = ValueAxis::for_values(values.into_iter());
-            assert!(axis.low < axis.high && axis.low.is_finite() && axis.high.is_finite());
-            assert!(!axis.ticks.is_empty() && axis.ticks.len() < 200, "{axis:?}");
+            for axis in [ValueAxis::for_values(values.iter().copied()), ValueAxis::signed(values.iter().copied())] {
+                assert!(axis.low < axis.high && axis.low.is_finite() && axis.high.is_finite());
+                assert!(!axis.ticks.is_empty() && axis.ticks.len() < 200, "{axis:?}");
+            }
         }
+        let axis = ValueAxis::signed([f64::MIN, f64::MAX, f64::NAN].into_iter());
+        assert_eq!(axis.ticks, [-1.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn values_of_both_signs_have_zero_between_them() {
+        let axis = ValueAxis::signed([-0.4, 2.5].into_iter());
+        let texts: Vec<String> = axis.ticks.iter().map(|&tick| axis.tick_text(tick)).collect();
+        assert_eq!(texts, ["-0.5", "0", "0.5", "1", "1.5", "2", "2.5"]);
+        assert!(axis.low < -0.4 && axis.high > 2.5);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use plotters::style::RGBColor;
 
 use super::axis::{Ticked, ValueAxis, layer_ticks};
 use super::grid::{Cell, Grid, Module, Quantity, Sort};
-use super::palette::{GRID, INK, SOFT_INK, category, shape};
+use super::marker::marker;
+use super::palette::{GRID, INK, SOFT_INK, category};
 use super::paper::{At, CONTENT_TOP, Caption, Drawn, MARGIN, Paper, SMALL, TEXT, WIDTH, figure, font, stroke, units};
 use super::{Figure, FigureError};
 use crate::numbers::{plural, significant};
@@ -178,7 +179,7 @@ impl Line {
             run.push(at);
             // Each line starts elsewhere, so that markers of near lines do not cover each other.
             if (count + self.style).is_multiple_of(self.marker_every) {
-                self.marker(paper, at)?;
+                marker(paper, at, self.style)?;
             }
         }
         self.stroke(paper, &run)
@@ -186,34 +187,6 @@ impl Line {
 
     fn stroke(&self, paper: &Paper<'_>, run: &[(f64, f64)]) -> Drawn {
         if run.len() > 1 { paper.line(run, 1.8, self.color()) } else { Ok(()) }
-    }
-
-    /// One of eight shapes.
-    fn marker(&self, paper: &Paper<'_>, (x, y): (f64, f64)) -> Drawn {
-        const RADIUS: f64 = 4.0;
-        let color = self.color();
-        let around = |offsets: &[(f64, f64)]| -> Vec<(f64, f64)> {
-            offsets.iter().map(|(right, down)| (x + right * RADIUS, y + down * RADIUS)).collect()
-        };
-        match shape(self.style) {
-            0 => paper.disc((x, y), RADIUS * 0.95, color),
-            1 => paper.polygon(&around(&[(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]), color),
-            2 => paper.polygon(&around(&[(0.0, -1.15), (1.05, 0.8), (-1.05, 0.8)]), color),
-            3 => paper.polygon(&around(&[(0.0, -1.25), (1.0, 0.0), (0.0, 1.25), (-1.0, 0.0)]), color),
-            4 => paper.polygon(&around(&[(0.0, 1.15), (1.05, -0.8), (-1.05, -0.8)]), color),
-            5 => {
-                paper.line(&around(&[(-0.9, -0.9), (0.9, 0.9)]), 2.0, color)?;
-                paper.line(&around(&[(-0.9, 0.9), (0.9, -0.9)]), 2.0, color)
-            }
-            6 => {
-                paper.line(&around(&[(-1.1, 0.0), (1.1, 0.0)]), 2.0, color)?;
-                paper.line(&around(&[(0.0, -1.1), (0.0, 1.1)]), 2.0, color)
-            }
-            _ => {
-                paper.disc((x, y), RADIUS, color)?;
-                paper.disc((x, y), RADIUS * 0.5, super::palette::WHITE)
-            }
-        }
     }
 }
 
@@ -223,7 +196,7 @@ fn draw_legend(paper: &Paper<'_>, panel: &Panel<'_>, top: f64) -> Drawn {
         let line = Line { style: module.style, marker_every: 1 };
         let y = top + (index as f64 + 0.5) * LEGEND_ROW;
         line.stroke(paper, &[(left, y), (left + 24.0, y)])?;
-        line.marker(paper, (left + 12.0, y))?;
+        marker(paper, (left + 12.0, y), module.style)?;
         paper.text(&module.label, (left + 31.0, y), At::Start, TEXT, INK)?;
     }
     Ok(())

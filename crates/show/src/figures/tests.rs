@@ -7,8 +7,12 @@ use crate::specimens;
 
 /// Every specimen's figures, by its name.
 static FIGURES: LazyLock<Vec<(&str, Figure)>> = LazyLock::new(|| {
-    let figures_of = |(name, report)| all(&report).unwrap().into_iter().map(move |figure| (name, figure));
-    specimens::all().into_iter().flat_map(figures_of).collect()
+    let deltas = specimens::all().into_iter().map(|(name, report)| (name, all(&report)));
+    let searches = specimens::locate::all().into_iter().map(|(name, report)| (name, of_locate(&report)));
+    let exams = specimens::exam::all().into_iter().map(|(name, report)| (name, of_exam(&report)));
+    let figures_of =
+        |(name, figures): (_, Result<Vec<Figure>, _>)| figures.unwrap().into_iter().map(move |figure| (name, figure));
+    deltas.chain(searches).chain(exams).flat_map(figures_of).collect()
 });
 
 #[test]
@@ -109,11 +113,44 @@ fn the_bimodality_verdict_is_written_in_the_panel_and_in_the_description() {
 fn pictures_of_every_report_can_be_written() {
     let folder = tempfile::tempdir().unwrap();
     let kept = std::env::var_os("STETHOSCOPE_PICTURES").map(PathBuf::from);
-    for (name, report) in specimens::all() {
+    for (name, figure) in FIGURES.iter() {
         let dir = kept.as_deref().unwrap_or(folder.path()).join(name);
         fs::create_dir_all(&dir).unwrap();
-        for figure in all(&report).unwrap() {
-            fs::write(dir.join(figure.file_name), figure.svg).unwrap();
+        fs::write(dir.join(figure.file_name), &figure.svg).unwrap();
+    }
+}
+
+#[test]
+fn every_unit_of_a_search_is_named_in_its_figures_and_the_correlation_has_its_n() {
+    let report = specimens::locate::with_conversation(12);
+    let figures = of_locate(&report).unwrap();
+    assert_eq!(figures.iter().map(|figure| figure.file_name).collect::<Vec<_>>(), LOCATE_FILE_NAMES);
+    for figure in &figures {
+        for unit in &report.plan.units {
+            assert!(figure.svg.contains(&unit.name), "{}: {}", figure.file_name, unit.name);
         }
+    }
+    let correlation = crate::locate::correlation(report.skill.dose_effect.as_ref());
+    assert!(correlation.contains("n = 4 parts") && correlation.contains("95 % interval"), "{correlation}");
+    assert!(figures[1].svg.contains(&correlation) && figures[1].description.contains(&correlation));
+}
+
+#[test]
+fn a_search_that_has_heard_nothing_has_no_figures() {
+    assert!(of_locate(&specimens::locate::empty()).unwrap().is_empty());
+    assert!(of_exam(&specimens::exam::unanswered()).unwrap().is_empty());
+}
+
+#[test]
+fn effects_and_doses_beyond_all_bounds_still_draw() {
+    let mut report = specimens::locate::report(8);
+    report.skill.taken[0].unit.dose.l2_delta = 0.0;
+    report.skill.taken[1].unit.dose.l2_delta = f64::MAX;
+    report.skill.taken[0].effect.as_mut().unwrap().mean = f64::MAX;
+    report.skill.taken[1].effect.as_mut().unwrap().mean = f64::MIN;
+    report.skill.taken[2].effect.as_mut().unwrap().mean = f64::NAN;
+    for figure in of_locate(&report).unwrap() {
+        roxmltree::Document::parse(&figure.svg).unwrap();
+        assert!(!figure.svg.contains("NaN"));
     }
 }

@@ -3,8 +3,11 @@ makeSortable(document);
 
 const save = Object.assign(document.createElement("button"), { type: "button", textContent: "Save the data as JSON" });
 save.addEventListener("click", () => {
-  const blob = new Blob([document.getElementById("report").textContent], { type: "application/json" });
-  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: "delta.json" });
+  const text = document.getElementById("report").textContent;
+  // "stethoscope.delta/1" is saved as delta.json.
+  const [, name = "report"] = /^stethoscope\.(\w+)\//.exec(JSON.parse(text).schema) ?? [];
+  const href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  const link = Object.assign(document.createElement("a"), { href, download: `${name}.json` });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 });

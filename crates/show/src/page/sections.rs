@@ -1,11 +1,10 @@
-//! The words around the tables and figures.
+//! The words around a comparison's tables and figures.
 
-use stethoscope_core::report::{CheckpointSummary, DeltaReport, RelativeDefinition};
+use stethoscope_core::report::{DeltaReport, RelativeDefinition};
 
-use super::has_histograms;
-use super::html::{self, shell_line};
-use crate::modules::{SYNTHETIC, bytes_per_second, formula_text, is_synthetic, setting_value, unpaired_groups};
-use crate::numbers::{bytes, duration, grouped, parameters, plural};
+use super::{document, has_histograms, html};
+use crate::modules::{bytes_per_second, formula_text, is_synthetic, setting_value, unpaired_groups};
+use crate::numbers::{bytes, duration, grouped, plural};
 
 /// Names of unpaired tensors that are listed for each reason.
 const UNPAIRED_AT_MOST: usize = 500;
@@ -13,26 +12,13 @@ const UNPAIRED_AT_MOST: usize = 500;
 /// The title, the two sides, the main finding, warnings, and where to find the rest.
 pub(super) fn head(page: &mut String, report: &DeltaReport, is_document: bool) {
     let title = if is_document { "h1" } else { "h2" };
-    page.push_str(&format!("<header>\n<{title}>How B differs from A</{title}>\n<dl class=\"sides\">\n"));
-    for (letter, side) in [("A", &report.a), ("B", &report.b)] {
-        page.push_str(&format!(
-            "<div><dt>{letter}</dt><dd><b>{}</b><br>{}</dd></div>\n",
-            html::text(&side.reference),
-            facts(side)
-        ));
-    }
-    page.push_str("</dl>\n");
+    page.push_str(&format!("<header>\n<{title}>How B differs from A</{title}>\n"));
+    document::sides(page, &report.a, &report.b);
     if report.select != "all" {
         page.push_str(&format!("<p>Only these were measured: <code>{}</code>.</p>\n", html::text(&report.select)));
     }
     page.push_str(&format!("<p class=\"finding\">{}</p>\n", finding(report)));
-    if is_synthetic(&report.a) || is_synthetic(&report.b) {
-        page.push_str(&format!("<p class=\"note\" role=\"note\">{}</p>\n", html::text(SYNTHETIC)));
-    }
-    for warning in &report.envelope.warnings {
-        page.push_str(&format!("<p class=\"note\" role=\"note\"><b>Warning:</b> {}</p>\n", html::text(warning)));
-    }
-    page.push_str("<nav aria-label=\"Sections\"><ul>\n");
+    document::notes(page, is_synthetic(&report.a) || is_synthetic(&report.b), &report.envelope);
     let sections = [
         ("modules", "Modules", true),
         ("figures", "Figures", !report.modules.is_empty()),
@@ -42,20 +28,8 @@ pub(super) fn head(page: &mut String, report: &DeltaReport, is_document: bool) {
         ("meaning", "What the numbers mean", true),
         ("again", "How to get them again", true),
     ];
-    for (id, name, _) in sections.iter().filter(|(_, _, exists)| *exists) {
-        page.push_str(&format!("<li><a href=\"#{id}\">{name}</a></li>\n"));
-    }
-    page.push_str("</ul></nav>\n</header>\n");
-}
-
-fn facts(side: &CheckpointSummary) -> String {
-    let layers = u64::from(side.layers);
-    format!(
-        "{}, {layers} layer{}, {} parameters",
-        html::text(&side.family),
-        plural(layers),
-        parameters(side.parameters)
-    )
+    document::navigation(page, &sections);
+    page.push_str("</header>\n");
 }
 
 /// Which module changed most, in a sentence.
@@ -157,34 +131,18 @@ pub(super) fn definitions(page: &mut String, report: &DeltaReport) {
 
 /// What was run, on what, by which engine.
 pub(super) fn reproduce(page: &mut String, report: &DeltaReport, is_document: bool) {
-    let envelope = &report.envelope;
-    page.push_str(&format!(
-        "<section id=\"again\">\n<h2>How to get them again</h2>\n<pre class=\"scroll\" tabindex=\"0\"><code>{}</code></pre>\n<dl class=\"facts\">\n",
-        html::text(&shell_line(&envelope.command)),
-    ));
-    let threads = envelope.compute.threads as u64;
     let speed = bytes_per_second(report).map_or_else(String::new, |rate| format!(", {} per second", bytes(rate)));
-    let mut fact = |name: &str, value: &str| page.push_str(&format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n"));
-    fact("program", &html::text(&envelope.tool));
-    let engine = format!("{} {}", html::text(&envelope.compute.backend), html::text(&envelope.compute.adapter));
-    fact("engine", &format!("{engine}, {threads} thread{}", plural(threads)));
-    fact("read", &format!("{} in {}{speed}", bytes(envelope.bytes_read), duration(envelope.seconds)));
-    fact("selection", &format!("<code>{}</code>", html::text(&report.select)));
-    fact("relative change", formula_text(report.relative_definition));
-    if let Some(seed) = envelope.seed {
-        fact("seed", &seed.to_string());
-    }
-    fact("fingerprint of A", &format!("<code>{}</code>", html::text(&report.a.fingerprint)));
-    fact("fingerprint of B", &format!("<code>{}</code>", html::text(&report.b.fingerprint)));
+    let envelope = &report.envelope;
+    let mut facts = vec![
+        ("read", format!("{} in {}{speed}", bytes(envelope.bytes_read), duration(envelope.seconds))),
+        ("selection", format!("<code>{}</code>", html::text(&report.select))),
+        ("relative change", formula_text(report.relative_definition).to_owned()),
+    ];
+    facts.extend(envelope.seed.map(|seed| ("seed", seed.to_string())));
+    facts.extend(document::fingerprints(&report.a, &report.b));
     if is_document {
         let without = if has_histograms(report) { "" } else { ", without the histograms (they are in --json)" };
-        fact(
-            "data",
-            &format!("the report is inside this page as JSON, schema {}{without}", html::text(&envelope.schema)),
-        );
+        facts.push(document::data_fact(envelope, without));
     }
-    page.push_str(
-        "</dl>\n<p class=\"small\">A fingerprint is the SHA-256 over all shard headers and the first and last 4 KiB of every \
-         tensor.</p>\n</section>\n",
-    );
+    document::reproduce(page, envelope, &facts);
 }

@@ -3,70 +3,12 @@
 use stethoscope_core::report::{DeltaNumbers, DeltaReport, ModuleDelta, TensorDelta};
 
 use super::html;
+use super::table::{Cell, Header, Sort, close, open, row};
 use crate::modules::{is_rounding, label};
 use crate::numbers::{grouped, percent, plural, share, significant, significant_or_dash};
 
 /// The table of tensors shows this many, those that changed most.
 const TENSORS_AT_MOST: usize = 2000;
-
-/// A header: what it says, how its column is sorted, and what it means.
-struct Header(&'static str, Sort, &'static str);
-
-/// How a column is sorted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Sort {
-    Text,
-    Number,
-}
-
-/// A cell: what it shows, and the number it is sorted by, if it is one.
-struct Cell {
-    html: String,
-    value: Option<f64>,
-    is_number: bool,
-}
-
-impl Cell {
-    fn text(text: &str) -> Self {
-        Self { html: html::text(text), value: None, is_number: false }
-    }
-
-    fn number(text: String, value: Option<f64>) -> Self {
-        Self { html: text, value: value.filter(|value| value.is_finite()), is_number: true }
-    }
-
-    fn count(count: Option<u32>) -> Self {
-        Self::number(count.map_or_else(|| "–".to_owned(), |count| count.to_string()), count.map(f64::from))
-    }
-}
-
-fn open(page: &mut String, caption: &str, headers: &[Header]) {
-    page.push_str(&format!(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{caption}\">\n\
-         <table class=\"sortable\">\n<caption>{caption}</caption>\n<thead>\n<tr>"
-    ));
-    for Header(name, sort, meaning) in headers {
-        let class = if *sort == Sort::Number { " class=\"number\"" } else { "" };
-        page.push_str(&format!("<th scope=\"col\"{class} title=\"{meaning}\">{name}</th>"));
-    }
-    page.push_str("</tr>\n</thead>\n<tbody>\n");
-}
-
-/// A row; its first cell is its header.
-fn row(page: &mut String, cells: &[Cell]) {
-    page.push_str("<tr>");
-    for (index, cell) in cells.iter().enumerate() {
-        let class = if cell.is_number { " class=\"number\"" } else { "" };
-        let value = cell.value.map_or_else(String::new, |value| format!(" data-value=\"{value:?}\""));
-        let (start, end) = if index == 0 { ("th scope=\"row\"", "th") } else { ("td", "td") };
-        page.push_str(&format!("<{start}{class}{value}>{}</{end}>", cell.html));
-    }
-    page.push_str("</tr>\n");
-}
-
-fn close(page: &mut String) {
-    page.push_str("</tbody>\n</table>\n</div>\n");
-}
 
 /// The section of modules.
 pub(super) fn modules(page: &mut String, report: &DeltaReport) {

@@ -2,19 +2,25 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use super::delta;
+use super::{delta, exam, locate};
 use crate::specimens;
 use stethoscope_core::report::DeltaReport;
 
-/// Every specimen that makes a page of its own kind, and its page.
-static PAGES: LazyLock<Vec<(&str, DeltaReport, String)>> = LazyLock::new(|| {
-    let page_of = |(name, report)| {
-        let page = delta(&report).unwrap();
-        (name, report, page)
-    };
+/// Every specimen that makes a page of its own kind: its name, it as JSON, and its page.
+static PAGES: LazyLock<Vec<(&str, String, String)>> = LazyLock::new(|| {
     let alike = ["deep", "by_a_hair", "two_hundred_layers"];
-    specimens::all().into_iter().filter(|(name, _)| !alike.contains(name)).map(page_of).collect()
+    let deltas = specimens::all().into_iter().filter(|(name, _)| !alike.contains(name));
+    let deltas = deltas.map(|(name, report)| (name, json_of(&report), delta(&report).unwrap()));
+    let searches = specimens::locate::all().into_iter();
+    let searches = searches.map(|(name, report)| (name, json_of(&report), locate(&report).unwrap()));
+    let exams = specimens::exam::all().into_iter();
+    let exams = exams.map(|(name, report)| (name, json_of(&report), exam(&report).unwrap()));
+    deltas.chain(searches).chain(exams).collect()
 });
+
+fn json_of(report: &impl serde::Serialize) -> String {
+    serde_json::to_string(report).unwrap()
+}
 
 /// The page as XML. Its void elements are closed and its script and style left out first; everything else is written so that it is
 /// both.
@@ -67,30 +73,70 @@ fn a_page_loads_nothing() {
 
 #[test]
 fn hostile_names_stay_text() {
-    let page = delta(&specimens::hostile()).unwrap();
-    assert!(!page.contains("<script>alert"));
-    assert_eq!(page.matches("<script").count(), 2);
-    assert_eq!(page.matches("</script").count(), 2);
+    for (name, _, page) in PAGES.iter().filter(|(name, ..)| name.contains("hostile")) {
+        assert!(!page.contains("<script>alert"), "{name}");
+        assert_eq!(page.matches("<script").count(), 2, "{name}");
+        assert_eq!(page.matches("</script").count(), 2, "{name}");
+        let xml = as_xml(page);
+        let document = roxmltree::Document::parse(&xml).unwrap();
+        let handlers = document
+            .descendants()
+            .flat_map(|node| node.attributes())
+            .filter(|attribute| attribute.name().starts_with("on"));
+        assert_eq!(handlers.count(), 0, "{name}");
+        assert!(rows_of(&document).any(|row| row.starts_with("<script>alert(1)</script>")), "{name}");
+    }
+}
+
+/// What the headers of rows say.
+fn rows_of<'a>(document: &'a roxmltree::Document<'_>) -> impl Iterator<Item = &'a str> {
+    document.descendants().filter(|node| node.attribute("scope") == Some("row")).filter_map(|node| node.text())
+}
+
+#[test]
+fn a_search_has_rows_of_every_unit_taken_and_kept_and_of_everything_destroyed() {
+    let report = specimens::locate::with_conversation(12);
+    let page = locate(&report).unwrap();
     let xml = as_xml(&page);
     let document = roxmltree::Document::parse(&xml).unwrap();
-    let handlers = document
-        .descendants()
-        .flat_map(|node| node.attributes())
-        .filter(|attribute| attribute.name().starts_with("on"));
-    assert_eq!(handlers.count(), 0);
-    let names: Vec<&str> = document
-        .descendants()
-        .filter(|node| node.attribute("scope") == Some("row"))
-        .filter_map(|node| node.text())
-        .collect();
-    assert!(names.contains(&"<script>alert(1)</script>"));
+    for unit in &report.plan.units {
+        let rows = rows_of(&document).filter(|row| *row == unit.name).count();
+        let destroyed = report.destroyed.iter().filter(|broken| broken.unit.as_ref() == Some(&unit.name)).count();
+        assert_eq!(rows, 4 + destroyed, "{}", unit.name);
+    }
+    assert!(rows_of(&document).any(|row| row == "layers"));
+    assert_eq!(page.matches("<figure>").count(), 4);
+    for heading in ["Holm’s p", "effect", "lost", "rank", "‖Δ‖"] {
+        assert!(page.contains(&format!(">{heading}</th>")), "{heading}");
+    }
+    assert!(page.contains("Spearman’s rank correlation") || page.contains("Spearman&#39;s rank correlation"));
+}
+
+#[test]
+fn a_search_that_has_heard_nothing_says_so() {
+    let page = locate(&specimens::locate::empty()).unwrap();
+    assert!(page.contains("have not both been heard yet") && page.contains("not heard yet"));
+}
+
+#[test]
+fn an_exam_has_its_score_with_its_n_and_every_question() {
+    let report = specimens::exam::report("demo:base", 8, 1);
+    let page = exam(&report).unwrap();
+    assert!(page.contains("<b>12.5&nbsp;% right</b>, 95&nbsp;% interval 6.5 to 22.8&nbsp;%, n = 64 (64 questions)."));
+    let xml = as_xml(&page);
+    let document = roxmltree::Document::parse(&xml).unwrap();
+    for question in &report.questions {
+        assert_eq!(rows_of(&document).filter(|row| *row == question.id).count(), 1, "{}", question.id);
+    }
+    assert!(page.contains("level IV: reasons to an answer"));
+    assert!(exam(&specimens::exam::unanswered()).unwrap().contains("No answers were sampled."));
 }
 
 #[test]
 fn the_report_inside_the_page_is_the_report() {
     for (name, report, page) in PAGES.iter() {
         let inside: serde_json::Value = serde_json::from_str(embedded(page)).unwrap();
-        let outside: serde_json::Value = serde_json::from_str(&serde_json::to_string(report).unwrap()).unwrap();
+        let outside: serde_json::Value = serde_json::from_str(report).unwrap();
         assert!(inside == outside, "{name}");
     }
 }
