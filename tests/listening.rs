@@ -4,6 +4,9 @@
 use std::fs;
 
 use serde_json::Value;
+use stethoscope_core::locating::LocateRequest;
+use stethoscope_core::work::{Event, Request};
+use stethoscope_native::platform::Platform;
 
 use crate::tool::{TIME_LIMIT, assert_mentions, command, refuse, root, start, succeed, text};
 
@@ -67,6 +70,28 @@ fn a_is_asked_what_it_makes_of_every_answer() {
     assert!(numbers(other).into_iter().zip(to_a(other)).any(|(said, heard)| (said - heard).abs() > 0.1));
     let level = other["heard"]["level"].as_str().expect("a level");
     assert!(["I", "II", "III", "IV"].contains(&level) && other["heard"]["reasons"][0].is_string(), "{other}");
+}
+
+#[test]
+fn a_search_says_what_it_knows_before_it_has_heard_anything() {
+    let request = LocateRequest {
+        a: BASE.to_owned(),
+        b: REASONER.to_owned(),
+        bench: "demo".to_owned(),
+        data: None,
+        generate: false,
+        destroy: false,
+        control_seeds: 1,
+    };
+    let job = Platform::default().run(Request::Locate(request));
+    let located = |event| if let Event::Located(found) = event { Some(found) } else { None };
+    let found = job.events.iter().find_map(located).expect("what is known so far");
+    assert!(found.done == 0 && found.of > 20, "{found:?}");
+    let titles: Vec<&str> = found.axes.iter().map(|axis| axis.title.as_str()).collect();
+    assert_eq!(titles, ["demo", "conversation"]);
+    assert!(found.axes[0].taken.iter().any(|row| row.name == "o_proj" && row.effect.is_none() && row.dose > 0.0));
+    // Nobody listens any more.
+    assert!(job.finish().is_err());
 }
 
 #[test]

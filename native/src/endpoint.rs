@@ -25,7 +25,7 @@ use stethoscope_core::folder::SideFiles;
 use stethoscope_core::random::Stream;
 use stethoscope_core::recipe;
 use stethoscope_core::report::ComputeInfo;
-use stethoscope_core::sampling::Sampling;
+use stethoscope_core::sampling::{Sampling, WAIT};
 use stethoscope_exam::holding::{Answered, Asked, Continued, Engine};
 use stethoscope_exam::level::Finish;
 use stethoscope_exam::preset;
@@ -42,9 +42,6 @@ use doubts::{Doubt, Doubts};
 use scoring::{Scored, Scoring};
 
 pub use error::{EndpointError, Problem};
-
-/// What the end of an answer is replaced by where a protocol says so, as models that run here have it.
-const WAIT: &str = "Wait";
 
 /// What seeds of requests are drawn for.
 const PURPOSE: u32 = 0x45;

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// What the end of an answer is replaced by where that is asked: see [`Sampling::waits`].
+pub const WAIT: &str = "Wait";
+
 /// How tokens are chosen, and when to stop.
 ///
 /// The filters apply in the order `top_k`, `top_p`, `min_p`, each to what the one before has left, after the temperature.
@@ -26,7 +29,7 @@ pub struct Sampling {
     pub stop_ids: Vec<u32>,
     /// Go on past the tokens at which the model would end.
     pub ignore_eos: bool,
-    /// How often the end of the answer is replaced by "Wait": the budget forcing of s1 (Muennighoff et al., arXiv 2501.19393).
+    /// How often the end of the answer is replaced by [`WAIT`]: the budget forcing of s1 (Muennighoff et al., arXiv 2501.19393).
     pub waits: u32,
 }
 

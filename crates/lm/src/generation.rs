@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 use stethoscope_core::generation::FinishReason;
 use stethoscope_core::random::Stream;
-use stethoscope_core::sampling::Sampling;
+use stethoscope_core::sampling::{Sampling, WAIT};
 
 use crate::cache::Cache;
 use crate::decoder::{Batch, Decoder};
@@ -26,9 +26,6 @@ use slot::Slot;
 
 /// Tokens of prompts that are computed in one step, so that answers under way need not wait long for a new one.
 const PROMPT_TOKENS: usize = 256;
-
-/// What stands for an end that comes too early.
-const WAIT: &str = "Wait";
 
 /// The draws of this crate, among those for a name.
 const PURPOSE: u32 = 6;
