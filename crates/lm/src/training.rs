@@ -7,6 +7,7 @@
 //! [`Schedule`]. [`Training`] is all of it together.
 
 mod adamw;
+pub mod data;
 mod error;
 mod gradients;
 pub mod loss;

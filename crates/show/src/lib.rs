@@ -13,6 +13,7 @@
 //! | a terminal | [`Comparison`](stethoscope_exam::report::Comparison) | [`exam::comparison`] |
 //! | a terminal | [`LocateReport`](stethoscope_exam::locate::LocateReport) | [`locate::table`] |
 //! | a paper, a browser | the same | [`figures::of_locate`], [`page::locate`] |
+//! | a terminal | an example's tokens, and whether each is learnt | [`examples::tokens`] |
 //!
 //! Names of tensors, settings and references are a stranger's input. Whatever is shown has gone through
 //! [`text::printable`] (no control characters reach a terminal), and through an escape of the format it is put into.
@@ -20,6 +21,7 @@
 pub mod colors;
 pub mod csv;
 pub mod exam;
+pub mod examples;
 pub mod extract;
 pub mod figures;
 pub mod finding;
