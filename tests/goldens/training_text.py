@@ -18,7 +18,9 @@ OUT = pathlib.Path(__file__).resolve().parents[2] / "crates/lm/goldens/training_
 TEXT = [
     "The quick brown fox jumps over the lazy dog. What is 12 times 11? It is 132, because 12 times 10 is 120.",
     "Let me think about the question step by step. First we add the numbers, then we check the answer again.",
-    "Wait, that is not right. The answer is on the next line.\n\nSo we go on.\n\nThe end.\n\n",
+    "Wait, that is not right. The answer is on the next line.\n\nSo we go on.\n",
+    # Two line breaks are to become one token.
+    "So\n\nwe\n\ngo\n\non\n\nand\n\non\n\n",
     "system user assistant think answer Answer: You are Qwen, created by Alibaba Cloud. You are a helpful assistant.",
 ]
 
