@@ -8,6 +8,7 @@
 //! | a browser | the same | [`page::delta`] |
 //! | a terminal or a program | [`Inspection`](stethoscope_core::inspection::Inspection) | [`inspect::table`] |
 //! | a terminal | [`MergeReport`](stethoscope_core::recipe::MergeReport) | [`merge::table`] |
+//! | a terminal | [`FreezeReport`](stethoscope_core::freezing::FreezeReport) | [`freeze::table`] |
 //! | a terminal | [`ExamReport`](stethoscope_exam::report::ExamReport) | [`exam::table`] |
 //! | a paper, a browser | the same | [`figures::of_exam`], [`page::exam`] |
 //! | a terminal | [`Comparison`](stethoscope_exam::report::Comparison) | [`exam::comparison`] |
@@ -25,6 +26,7 @@ pub mod examples;
 pub mod extract;
 pub mod figures;
 pub mod finding;
+pub mod freeze;
 pub mod inspect;
 pub mod locate;
 pub mod merge;

@@ -22,7 +22,7 @@ pub(super) fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Names of roles in ShareGPT's sets, and what they are elsewhere.
+/// Names of roles in the sets of `ShareGPT`, and what they are elsewhere.
 const ROLES: [(&str, &str); 5] =
     [("human", "user"), ("gpt", "assistant"), ("chatgpt", "assistant"), ("bard", "assistant"), ("model", "assistant")];
 
