@@ -2,6 +2,7 @@
 
 mod card;
 mod error;
+pub mod export;
 mod memory;
 mod run_folder;
 mod tensorboard;
@@ -111,8 +112,7 @@ async fn ready(platform: &Platform, request: &FreezeRequest) -> Result<Ready, Jo
     let data = Read::new(&request.data, request, text.as_ref(), &config)?;
     let eval = request.eval.as_ref().map(|eval| Read::new(eval, request, text.as_ref(), &config)).transpose()?;
     let block = usize::try_from(settings.block).unwrap_or(usize::MAX);
-    let order = Order::new(&data.prepared.lengths(), block, settings.seed);
-    let steps = settings.max_steps.unwrap_or_else(|| steps(&order, settings.epochs, settings.batch));
+    let (order, steps) = steps_of(&data, settings);
     let held_out = eval.as_ref().map_or_else(Vec::new, |eval| {
         let blocks = Order::new(&eval.prepared.lengths(), block, settings.seed).blocks(0);
         let examples = |block: &Vec<usize>| block.iter().map(|&at| eval.prepared.examples[at].clone()).collect();
@@ -219,6 +219,19 @@ fn text(model: &Model) -> Result<Option<Text>, FreezeError> {
         .map_err(|source| FreezeError::Text { reference: model.checkpoint.reference.clone(), source })
 }
 
+fn conversations(file: &str) -> Result<Conversations, FreezeError> {
+    let bytes = fs::read(file).map_err(|source| FreezeError::File { path: PathBuf::from(file), source })?;
+    Ok(Conversations::read(file, &bytes, None)?)
+}
+
+/// The order of the examples, and how many steps they make.
+fn steps_of(data: &Read, settings: &FreezeSettings) -> (Order, u64) {
+    let block = usize::try_from(settings.block).unwrap_or(usize::MAX);
+    let order = Order::new(&data.prepared.lengths(), block, settings.seed);
+    let steps = settings.max_steps.unwrap_or_else(|| steps(&order, settings.epochs, settings.batch));
+    (order, steps)
+}
+
 /// A file of examples.
 struct Read {
     prepared: Prepared,
@@ -232,8 +245,7 @@ impl Read {
         text: Option<&Text>,
         config: &DecoderConfig,
     ) -> Result<Self, FreezeError> {
-        let bytes = fs::read(file).map_err(|source| FreezeError::File { path: PathBuf::from(file), source })?;
-        let conversations = Conversations::read(file, &bytes, None)?;
+        let conversations = conversations(file)?;
         let template = request.template.map(|template| match template {
             ExampleTemplate::Chat => Template::Chat,
             ExampleTemplate::S1 => Template::S1,
