@@ -33,7 +33,7 @@ impl Text {
         Ok(tokens)
     }
 
-    /// The tokens of parts that stand behind others. Tokenizers like SentencePiece's put a space before every text, and here there is
+    /// The tokens of parts that stand behind others. Tokenizers like `SentencePiece`'s put a space before every text, and here there is
     /// none: then the parts are encoded behind a line break, whose tokens are left out again.
     fn encode_behind(&self, parts: &[Part<'_>]) -> Result<Vec<(u32, bool)>, TextError> {
         let tokens = self.encode_parts(parts, false)?;
@@ -58,7 +58,7 @@ impl Text {
     }
 }
 
-/// How SentencePiece writes a space.
+/// How `SentencePiece` writes a space.
 const SPACE: char = '▁';
 
 /// What no word goes on from.
