@@ -294,7 +294,7 @@ async fn train(
         .map_err(FreezeError::from)?;
     let steps = ready.plan.steps;
     let training = Training::new(decoder, trainables, training_settings(settings, steps)).map_err(FreezeError::from)?;
-    let mut run = Run::new(training, ready.data, ready.order, &ready.held_out, settings.batch, steps);
+    let mut run = Run::new(training, ready.data, ready.order, &ready.held_out, settings, steps);
     let run = run.as_mut().map_err(|error| FreezeError::from(std::mem::replace(error, TrainingError::NoTargets)))?;
     if let Some(checkpoint) = checkpoint {
         let files = open_reference(&checkpoint.display().to_string(), &OpenOptions::default()).await?;
