@@ -133,6 +133,7 @@ impl Stethoscope {
                     // The page asks for none of these.
                     Event::Inspection(_)
                     | Event::Outline(_)
+                    | Event::Compare(_)
                     | Event::Closeup(_)
                     | Event::Merge(_)
                     | Event::Extract(_)
