@@ -10,7 +10,7 @@ use super::axis::layer_ticks;
 use super::palette::{INK, NOTHING, SOFT_INK, agreement, ink_on};
 use super::paper::{At, CONTENT_TOP, Caption, Drawn, MARGIN, Paper, SMALL, TEXT, WIDTH, figure, text_width};
 use super::{Figure, FigureError};
-use crate::compare::{pair_name, signed};
+use crate::compare::pair_name;
 use crate::modules::label;
 use crate::text::printable;
 
@@ -224,7 +224,8 @@ fn scale(paper: &Paper<'_>, top: f64) -> Drawn {
     for tick in [-1.0, -0.5, 0.0, 0.5, 1.0] {
         let x = left + (tick + 1.0) / 2.0 * WIDE;
         paper.line(&[(x, y + 14.0), (x, y + 18.0)], 1.0, INK)?;
-        paper.text(&signed(Some(tick)), (x, y + 26.0), At::Middle, SMALL, INK)?;
+        let text = if tick == 0.0 { "0".to_owned() } else { format!("{tick:+.1}") };
+        paper.text(&text, (x, y + 26.0), At::Middle, SMALL, INK)?;
     }
     Ok(())
 }
