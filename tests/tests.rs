@@ -21,6 +21,9 @@ mod plugins;
 /// Several fine-tunes of one base: what they have in common.
 mod task_vectors;
 
+/// Modules that are trained while the others are frozen.
+mod freezing;
+
 /// Models that speak: what they say, exams, and which modules carry a skill.
 mod listening;
 

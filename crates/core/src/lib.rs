@@ -30,6 +30,7 @@ pub mod dtype;
 pub mod export;
 pub mod fingerprint;
 pub mod folder;
+pub mod freezing;
 pub mod fuzzing;
 pub mod generation;
 pub mod inspection;

@@ -61,7 +61,9 @@ impl Arguments {
     fn compare_exams(&self, a: &Path, b: &Path) -> Result<(), Failure> {
         let reporting = &self.reporting.reporting;
         if self.reporting.html.is_some() || self.csv.is_some() || self.figures.is_asked() || self.select != "all" {
-            misused("two exams are compared in words and in --json; --html, --csv, --svg and --select are for fine-tunes");
+            misused(
+                "two exams are compared in words and in --json; --html, --csv, --svg and --select are for fine-tunes",
+            );
         }
         reporting.check()?;
         let mut comparison = compare(a, b, self.seed)?;
@@ -71,11 +73,12 @@ impl Arguments {
 
     fn compare_fine_tunes(&self, of: &[String]) -> Result<(), Failure> {
         let Some((a, fine_tunes)) = of.split_first().filter(|(_, fine_tunes)| fine_tunes.len() > 1) else {
-            misused("a base and two fine-tunes or more were expected: stethoscope compare A F1 F2 (of one, ask delta A F1)")
+            misused(
+                "a base and two fine-tunes or more were expected: stethoscope compare A F1 F2 (of one, ask delta A F1)",
+            )
         };
         self.check()?;
-        let request =
-            CompareRequest { a: a.clone(), fine_tunes: fine_tunes.to_vec(), select: self.select.clone() };
+        let request = CompareRequest { a: a.clone(), fine_tunes: fine_tunes.to_vec(), select: self.select.clone() };
         let mut report =
             progress::follow(self.reading.platform().run(Request::Compare(request)), |event| match event {
                 Event::Compare(report) => Some(report),
