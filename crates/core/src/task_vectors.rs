@@ -20,7 +20,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
-use futures_util::future::try_join_all;
+use futures_util::future::{try_join, try_join_all};
 use futures_util::stream::{self, Stream, TryStreamExt as _};
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ use crate::pairing::PairingError;
 use crate::report::{ComputeInfo, Envelope};
 use crate::selection::{Selection, SelectionError};
 use crate::source::{Block, ReadError};
-use crate::work::{Cancelled, Event};
+use crate::work::{Cancelled, Event, give_way};
 use alignment::{Alignment, Step};
 use rows::Rows;
 use sums::ComparedSums;
@@ -116,30 +116,11 @@ pub async fn compare(
     let steps = alignment.steps();
     let bytes: u64 = steps.iter().map(Step::bytes).sum();
     observe(Event::Planned { rows: alignment.rows(), bytes }).await?;
-    let (summary, summaries) = futures_util::future::try_join(
-        a.summary(),
-        try_join_all(fine_tunes.iter().map(|fine_tune| fine_tune.summary())),
-    )
-    .await?;
+    let (summary, summaries) =
+        try_join(a.summary(), try_join_all(fine_tunes.iter().map(|fine_tune| fine_tune.summary()))).await?;
 
     let models: Vec<&Model> = std::iter::once(a).chain(fine_tunes.iter().map(|fine_tune| &**fine_tune)).collect();
-    let mut rows = Rows::new(&alignment);
-    let mut reader = Reader::default();
-    let mut blocks = pin!(blocks(&models, &steps));
-    let (mut bytes_done, mut bytes_told) = (0, 0);
-    for step in &steps {
-        let Some(blocks) = blocks.next().await.transpose()? else { break };
-        for (part, sums) in reader.read(&alignment, step, &blocks) {
-            rows.add(step.tensor, part, &sums);
-        }
-        bytes_done += step.bytes();
-        if bytes_done >= bytes_told + bytes / PROGRESS_EVENTS {
-            bytes_told = bytes_done;
-            observe(Event::Progress { bytes_done }).await?;
-        }
-    }
-
-    let (tensors, modules) = rows.finish();
+    let (tensors, modules) = measure(&models, &alignment, &steps, observe).await?.finish();
     let warnings = [alignment.notes, rows::warnings(&tensors, fine_tunes.len())].concat();
     for warning in &warnings {
         observe(Event::Warning(warning.clone())).await?;
@@ -156,6 +137,33 @@ pub async fn compare(
         tensors,
         unpaired: alignment.unpaired,
     })
+}
+
+/// Reads every step of the models, the base first, and adds up what is found.
+async fn measure<'a>(
+    models: &[&Model],
+    alignment: &'a Alignment,
+    steps: &[Step],
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<Rows<'a>, CompareError> {
+    let bytes: u64 = steps.iter().map(Step::bytes).sum();
+    let mut rows = Rows::new(alignment);
+    let mut reader = Reader::default();
+    let mut all_blocks = pin!(blocks(models, steps));
+    let (mut bytes_done, mut bytes_told) = (0, 0);
+    for step in steps {
+        let Some(blocks) = all_blocks.next().await.transpose()? else { break };
+        for (part, sums) in reader.read(alignment, step, &blocks) {
+            rows.add(step.tensor, part, &sums);
+        }
+        bytes_done += step.bytes();
+        if bytes_done >= bytes_told + bytes / PROGRESS_EVENTS {
+            bytes_told = bytes_done;
+            observe(Event::Progress { bytes_done }).await?;
+        }
+        give_way().await;
+    }
+    Ok(rows)
 }
 
 /// The bytes of each step, model by model, in the order of the steps: read ahead, and neighbours together where a read costs time.
