@@ -8,7 +8,7 @@ const CHUNK: usize = 256;
 /// Sums that are made side by side.
 const LANES: usize = 8;
 
-/// eˣ, within two units in the last place from −87.3 to 88.7, and as at these ends beyond them; what becomes of a NaN is not said.
+/// eˣ, within two units in the last place from −87.3 to 88.7, and as at these ends beyond them; a NaN stays one.
 ///
 /// The argument is reduced by multiples of ln 2 in two parts, and what is left goes through a polynomial; split and coefficients
 /// are those of Cephes' `expf` (Moshier, netlib.org/cephes).
@@ -21,7 +21,7 @@ fn power_of_e(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 0.693_359_4;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     const COEFFICIENTS: [f32; 6] = [1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_66, 0.5];
-    let x = x.min(LARGEST).max(SMALLEST);
+    let x = x.clamp(SMALLEST, LARGEST);
     let shifted = x * std::f32::consts::LOG2_E + ROUNDING;
     let whole = shifted - ROUNDING;
     let rest = x - whole * LN_2_HIGH - whole * LN_2_LOW;
@@ -43,7 +43,7 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + power_of_e(-x))
 }
 
-/// What a gate lets through: gate · σ(gate) · up, number by number (SwiGLU without its matrices: Shazeer, arXiv 2002.05202).
+/// What a gate lets through: gate · σ(gate) · up, number by number (`SwiGLU` without its matrices: Shazeer, arXiv 2002.05202).
 ///
 /// # Panics
 /// If the three are not of the same length.
