@@ -1,13 +1,13 @@
 //! Training what is selected of A: what is asked, and the buttons that begin, pause and stop it.
 
 use egui::{
-    Button, Checkbox, CollapsingHeader, ComboBox, DragValue, Grid, Label, RichText, ScrollArea, TextEdit, TextStyle,
-    Ui, WidgetInfo,
+    Button, Checkbox, CollapsingHeader, ComboBox, DragValue, Grid, Label, Response, RichText, ScrollArea, TextEdit,
+    TextStyle, Ui, WidgetInfo,
 };
 use stethoscope_core::freezing::{ExampleTemplate, FreezeSettings, RateShape, TrainedForm};
 use stethoscope_show::{numbers, text};
 
-use super::{command_ui, hint, labelled, training};
+use super::{command_ui, hint, training};
 use crate::freezing::{Freezing, Phase};
 use crate::platform::{PathFor, Side};
 use crate::state::State;
@@ -57,8 +57,8 @@ fn asking_ui(state: &mut State, ui: &mut Ui) {
 
 fn files_ui(state: &mut State, ui: &mut Ui) {
     let mut picks = None;
+    let width = (ui.available_width() - NAMES - BEHIND - 24.0).max(80.0);
     Grid::new("files").num_columns(3).min_col_width(NAMES).spacing([6.0, 5.0]).show(ui, |ui| {
-        let width = (ui.available_width() - NAMES - BEHIND - 24.0).max(80.0);
         train_ui(state, ui, width);
         let freezing = &mut state.freezing;
         let out = match freezing.form {
@@ -102,7 +102,7 @@ fn files_ui(state: &mut State, ui: &mut Ui) {
 fn train_ui(state: &mut State, ui: &mut Ui, width: f32) {
     let about =
         "The modules that train; all others are frozen. It is the same selection that is measured and transplanted";
-    ui.weak("Train").on_hover_text(about);
+    ui.weak("Modules").on_hover_text(about);
     let field = TextEdit::singleline(&mut state.selecting.text)
         .hint_text("o_proj & layers 5..30 + norm")
         .font(TextStyle::Monospace)
@@ -127,85 +127,119 @@ fn train_ui(state: &mut State, ui: &mut Ui, width: f32) {
 
 /// How it is trained: what matters most, and the rest behind a fold.
 fn settings_ui(freezing: &mut Freezing, ui: &mut Ui) {
-    ui.horizontal_wrapped(|ui| {
-        length_ui(&mut freezing.settings, ui);
-        let settings = &mut freezing.settings;
-        count_ui(ui, "block", "Tokens of a block at most; each holds whole examples", &mut settings.block);
-        count_ui(ui, "batch", "Blocks in a step", &mut settings.batch);
-        labelled(ui, "rate", "The highest learning rate", |ui| exponent_ui(ui, &mut settings.rate));
-        labelled(ui, "then", "How the rate goes on behind its rise", |ui| {
-            choice_ui(ui, "Schedule", &mut settings.schedule, RateShape::ALL.map(|shape| (shape, shape.name())))
+    let settings = &mut freezing.settings;
+    pairs("settings").show(ui, |ui| {
+        length_ui(settings, ui);
+        setting_ui(ui, "rate", "The highest learning rate", |ui| exponent_ui(ui, &mut settings.rate));
+        ui.end_row();
+        count_ui(ui, "block", " tokens", "Tokens of a block at most; each holds whole examples", &mut settings.block);
+        setting_ui(ui, "which then", "How the rate goes on behind its rise", |ui| {
+            let shapes = [RateShape::Constant, RateShape::Linear, RateShape::Cosine];
+            choice_ui(
+                ui,
+                "Schedule",
+                &mut settings.schedule,
+                shapes.into_iter().zip(["stays", "falls in a line", "falls as a cosine"]),
+            )
         });
-        labelled(ui, "seed", "Of the order of examples", |ui| ui.add(DragValue::new(&mut settings.seed)));
-        labelled(ui, "write", "All of the model, or a file of the trained modules alone, to be plugged into A", |ui| {
-            let forms = [(TrainedForm::Model, "a model"), (TrainedForm::PlugIn, "a plug-in")];
-            choice_ui(ui, "What is written", &mut freezing.form, forms)
-        });
+        ui.end_row();
+        count_ui(ui, "batch", " blocks", "Blocks in a step", &mut settings.batch);
+        setting_ui(
+            ui,
+            "write",
+            "All of the model, or a file of the trained modules alone, to be plugged into A",
+            |ui| {
+                let forms = [(TrainedForm::Model, "a model"), (TrainedForm::PlugIn, "a plug-in")];
+                choice_ui(ui, "What is written", &mut freezing.form, forms)
+            },
+        );
+        ui.end_row();
     });
-    CollapsingHeader::new(RichText::new("More settings").small()).id_salt("more").show(ui, |ui| more_ui(freezing, ui));
+    let fold = CollapsingHeader::new(RichText::new("More settings").small()).id_salt("more");
+    fold.show(ui, |ui| pairs("more settings").show(ui, |ui| more_ui(freezing, ui)));
+}
+
+/// Names and values, two of each in a row.
+fn pairs(name: &str) -> Grid {
+    Grid::new(name).num_columns(4).spacing([8.0, 5.0])
+}
+
+/// A value behind its name, in a grid.
+fn setting_ui(ui: &mut Ui, name: &str, about: &str, add: impl FnOnce(&mut Ui) -> Response) {
+    let id = ui.weak(name).on_hover_text(about).id;
+    add(ui).labelled_by(id).on_hover_text(about);
 }
 
 /// Either how often the examples are seen, or how many steps there are.
 fn length_ui(settings: &mut FreezeSettings, ui: &mut Ui) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 4.0;
-        let mut is_in_steps = settings.max_steps.is_some();
-        let units = [(false, "epochs"), (true, "steps")];
-        choice_ui(ui, "Length in", &mut is_in_steps, units).on_hover_text("How often every example is seen, or steps");
-        let most = if is_in_steps { settings.max_steps.get_or_insert(100) } else { &mut settings.epochs };
-        let value = ui.add(DragValue::new(most).range(1..=MOST));
-        value.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::SpinButton, true, "Length"));
-        if !is_in_steps {
-            settings.max_steps = None;
-        }
-    });
+    let mut is_in_steps = settings.max_steps.is_some();
+    let units = [(false, "epochs"), (true, "steps")];
+    choice_ui(ui, "Length in", &mut is_in_steps, units).on_hover_text("How often every example is seen, or steps");
+    let most = if is_in_steps { settings.max_steps.get_or_insert(100) } else { &mut settings.epochs };
+    let value = ui.add(DragValue::new(most).range(1..=MOST));
+    value.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::SpinButton, true, "Length"));
+    if !is_in_steps {
+        settings.max_steps = None;
+    }
 }
 
 fn more_ui(freezing: &mut Freezing, ui: &mut Ui) {
-    ui.horizontal_wrapped(|ui| {
-        labelled(ui, "template", "How an example becomes text", |ui| {
-            let templates = ExampleTemplate::ALL.map(|template| (Some(template), template.name()));
-            let all: Vec<_> = [(None, "what its columns call for")].into_iter().chain(templates).collect();
-            choice_ui(ui, "Template", &mut freezing.template, all)
-        });
-        let settings = &mut freezing.settings;
-        let mut warms_up = settings.warm_up.is_some();
-        let about = "Else the rate rises for a twentieth of all steps";
-        if ui.add(Checkbox::new(&mut warms_up, "warm up for")).on_hover_text(about).changed() {
-            settings.warm_up = warms_up.then_some(10);
-        }
-        if let Some(steps) = &mut settings.warm_up {
-            ui.add(DragValue::new(steps).range(0..=MOST).suffix(" steps"));
-        }
-        labelled(ui, "weight decay", "Of AdamW, times the rate", |ui| exponent_ui(ui, &mut settings.weight_decay));
-        let mut clips = settings.clip.is_some();
-        let about = "Scale the gradients down where their norm is greater";
-        if ui.add(Checkbox::new(&mut clips, "clip gradients at")).on_hover_text(about).changed() {
-            settings.clip = clips.then_some(1.0);
-        }
-        if let Some(clip) = &mut settings.clip {
-            ui.add(DragValue::new(clip).range(1e-6..=1e6).speed(0.01));
-        }
-        let about = "Compute every layer again on the way back: slower, and far less memory";
-        ui.add(Checkbox::new(&mut settings.recompute, "recompute")).on_hover_text(about);
-        let about = "Steps between two looks at the loss of what is held out";
-        count_ui(ui, "held out every", about, &mut settings.eval_every);
-        labelled(ui, "checkpoint every", "Steps between two checkpoints; 0 for none but where it is stopped", |ui| {
-            ui.add(DragValue::new(&mut settings.save_every).range(0..=MOST))
-        });
-        let about = "Replace what is there, and begin anew where another run was stopped";
-        ui.add(Checkbox::new(&mut freezing.force, "replace")).on_hover_text(about);
+    setting_ui(ui, "template", "How an example becomes text", |ui| {
+        let templates = ExampleTemplate::ALL.map(|template| (Some(template), template.name()));
+        let all = [(None, "as the columns have it")].into_iter().chain(templates);
+        choice_ui(ui, "Template", &mut freezing.template, all)
     });
+    let settings = &mut freezing.settings;
+    setting_ui(ui, "seed", "Of the order of examples", |ui| ui.add(DragValue::new(&mut settings.seed)));
+    ui.end_row();
+    let about = "Steps between two looks at the loss of what is held out";
+    count_ui(ui, "held out every", " steps", about, &mut settings.eval_every);
+    setting_ui(ui, "weight decay", "Of AdamW, times the rate", |ui| exponent_ui(ui, &mut settings.weight_decay));
+    ui.end_row();
+    setting_ui(ui, "checkpoint every", "0 for none but where it is stopped", |ui| {
+        ui.add(DragValue::new(&mut settings.save_every).range(0..=MOST).suffix(" steps"))
+    });
+    let about = "Scale gradients down where their norm is greater";
+    optional_ui(ui, "clip at", about, &mut settings.clip, 1.0, |clip| {
+        DragValue::new(clip).range(1e-6..=1e6).speed(0.01)
+    });
+    ui.end_row();
+    let about = "Steps in which the rate rises; else a twentieth of all";
+    optional_ui(ui, "warm up", about, &mut settings.warm_up, 10, |steps| DragValue::new(steps).range(0..=MOST));
+    let about = "Compute every layer again on the way back: slower, and far less memory";
+    ui.add(Checkbox::new(&mut settings.recompute, "recompute")).on_hover_text(about);
+    let about = "Replace what is there, and begin anew where another run was stopped";
+    ui.add(Checkbox::new(&mut freezing.force, "replace")).on_hover_text(about);
+    ui.end_row();
+}
+
+/// A value that there may be.
+fn optional_ui<T>(
+    ui: &mut Ui,
+    name: &str,
+    about: &str,
+    value: &mut Option<T>,
+    usual: T,
+    field: impl for<'a> FnOnce(&'a mut T) -> DragValue<'a>,
+) {
+    let mut is_there = value.is_some();
+    if ui.add(Checkbox::new(&mut is_there, name)).on_hover_text(about).changed() {
+        *value = is_there.then_some(usual);
+    }
+    match value {
+        Some(value) => drop(ui.add(field(value)).on_hover_text(about)),
+        None => drop(ui.weak("–")),
+    }
 }
 
 /// A count from 1 on.
-fn count_ui(ui: &mut Ui, label: &str, about: &str, count: &mut u64) {
+fn count_ui(ui: &mut Ui, name: &str, unit: &str, about: &str, count: &mut u64) {
     let speed = (*count as f64 * 0.01).max(0.05);
-    labelled(ui, label, about, |ui| ui.add(DragValue::new(count).range(1..=MOST).speed(speed)));
+    setting_ui(ui, name, about, |ui| ui.add(DragValue::new(count).range(1..=MOST).speed(speed).suffix(unit)));
 }
 
 /// A small number, written with its power of ten.
-fn exponent_ui(ui: &mut Ui, value: &mut f64) -> egui::Response {
+fn exponent_ui(ui: &mut Ui, value: &mut f64) -> Response {
     let speed = *value * 0.01;
     let shown = |value: f64, _| if value == 0.0 { "0".to_owned() } else { format!("{value:e}") };
     ui.add(DragValue::new(value).range(0.0..=10.0).speed(speed).max_decimals(12).custom_formatter(shown))
@@ -217,7 +251,7 @@ fn choice_ui<T: Copy + PartialEq>(
     name: &str,
     chosen: &mut T,
     all: impl IntoIterator<Item = (T, &'static str)> + Clone,
-) -> egui::Response {
+) -> Response {
     let shown = all.clone().into_iter().find(|(one, _)| one == chosen).map_or("", |(_, shown)| shown);
     let combo = ComboBox::from_id_salt(name).selected_text(shown).width(0.0).show_ui(ui, |ui| {
         for (one, shown) in all {

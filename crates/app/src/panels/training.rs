@@ -1,13 +1,13 @@
 //! What is known of a training: what it would cost, how far it is, and how it goes.
 
-use egui::{Grid, Label, ProgressBar, RichText, Ui};
+use egui::{Align, Grid, Label, Layout, ProgressBar, RichText, Sense, Ui, Vec2, vec2};
 use stethoscope_core::anatomy::{Part, Role};
 use stethoscope_core::freezing::{FreezePlan, FreezeRequest, TrainingMemory, TrainingStep};
 use stethoscope_show::styles::Styles;
 use stethoscope_show::{freeze, modules, numbers, text};
 
 use super::curves::{self, Curves, Line};
-use super::{hint, recipe};
+use super::recipe;
 use crate::chosen::{Chosen, ModuleKey};
 use crate::freezing::{Freezing, Phase};
 use crate::painting::marker;
@@ -16,6 +16,8 @@ use crate::theme;
 
 /// Panels narrower than this, in points, have one plot below the other.
 const BESIDE: f32 = 720.0;
+/// How large a number with its caption is.
+const FACT: Vec2 = vec2(106.0, 32.0);
 /// Style of the markers of the loss on what is trained on, of that on what is held out, and of all gradients together.
 const TRAINED_ON: usize = 0;
 const HELD_OUT: usize = 3;
@@ -28,8 +30,8 @@ pub fn ui(state: &mut State, ui: &mut Ui, a: &str) {
     if is_empty && !freezing.is_running() {
         let text = "Only what is selected trains, on the answers of the examples; the rest is frozen and costs no gradients. Plan \
                     says first what that takes.";
-        ui.add_space(12.0);
-        return hint(ui, text);
+        ui.add(Label::new(RichText::new(text).weak()).wrap());
+        return;
     }
     progress_ui(freezing, ui);
     if is_outdated(state, a) {
@@ -76,24 +78,14 @@ fn progress_ui(freezing: &Freezing, ui: &mut Ui) {
         Phase::Paused => Some("paused".to_owned()),
     };
     if freezing.phase() != Phase::Idle {
-        let step = last.map(|step| format!("step {} of {}", numbers::grouped(step.step), numbers::grouped(step.of)));
-        let words: Vec<String> = step.into_iter().chain(words).collect();
-        ui.add(ProgressBar::new(freezing.fraction()).text(RichText::new(words.join(" · ")).small()));
+        let words = words.unwrap_or_else(|| "training".to_owned());
+        ui.add(ProgressBar::new(freezing.fraction()).text(RichText::new(words).small()));
     } else if let Some(report) = freezing.report().and_then(|report| report.out.as_ref()) {
         ui.label(RichText::new(format!("{} was written", text::printable(report))).strong());
     }
     if let Some(last) = last {
         ui.add_space(2.0);
-        ui.horizontal_wrapped(|ui| {
-            for (caption, value, about) in facts(freezing, last) {
-                ui.vertical(|ui| {
-                    ui.spacing_mut().item_spacing.y = 0.0;
-                    ui.label(RichText::new(value).strong()).on_hover_text(about);
-                    ui.label(RichText::new(caption).weak().small()).on_hover_text(about);
-                });
-                ui.add_space(10.0);
-            }
-        });
+        facts_ui(ui, &facts(freezing, last));
         ui.add_space(4.0);
     }
 }
@@ -101,11 +93,29 @@ fn progress_ui(freezing: &Freezing, ui: &mut Ui) {
 /// A caption, a value, and what it means.
 type Fact = (&'static str, String, &'static str);
 
+/// Each above its caption, as many in a row as there is room for.
+fn facts_ui(ui: &mut Ui, facts: &[Fact]) {
+    let together = ((ui.available_width() / FACT.x) as usize).max(1);
+    for facts in facts.chunks(together) {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing = Vec2::ZERO;
+            for (caption, value, about) in facts {
+                ui.allocate_ui_with_layout(FACT, Layout::top_down(Align::LEFT), |ui| {
+                    ui.set_min_size(FACT);
+                    ui.label(RichText::new(value).strong()).on_hover_text(*about);
+                    ui.label(RichText::new(*caption).weak().small()).on_hover_text(*about);
+                });
+            }
+        });
+    }
+}
+
 fn facts(freezing: &Freezing, last: &TrainingStep) -> Vec<Fact> {
     let loss = |loss: f64| format!("{loss:.4}");
+    let steps = format!("{} of {}", numbers::grouped(last.step), numbers::grouped(last.of));
     let mut facts = vec![
-        ("step", format!("{} of {}", numbers::grouped(last.step), numbers::grouped(last.of)), "Made so far"),
-        ("epoch", format!("{:.2}", last.epoch), "How often the examples have been seen"),
+        ("steps", steps, "Made so far"),
+        ("epochs", format!("{:.2}", last.epoch), "How often the examples have been seen"),
         (
             "loss",
             loss(last.loss),
@@ -113,15 +123,16 @@ fn facts(freezing: &Freezing, last: &TrainingStep) -> Vec<Fact> {
         ),
     ];
     if let Some(before) = freezing.report().and_then(|report| report.held_out_before) {
-        facts.push(("held-out loss before", loss(before), "Before the first step"));
+        facts.push(("held out before", loss(before), "Before the first step"));
     }
     if let Some(now) = freezing.held_out() {
         facts.push(("held-out loss", loss(now), "When it was taken last, of examples that are not trained on"));
     }
     facts.push(("rate", format!("{:.2e}", last.rate), "The learning rate of the last step"));
     if let Some(pace) = freezing.pace() {
-        let speed = format!("{} tokens/s", numbers::significant(pace.tokens_per_second));
-        facts.push(("speed", speed, "Tokens that are computed in a second, by the last steps"));
+        // A float beyond u64 saturates, which no machine comes near.
+        let speed = numbers::grouped(pace.tokens_per_second.round() as u64);
+        facts.push(("tokens a second", speed, "Tokens that are computed in a second, by the last steps"));
         if last.step < last.of && freezing.phase() != Phase::Idle {
             facts.push(("time left", numbers::duration(pace.seconds_left), "If it goes on like the last steps"));
         }
@@ -159,7 +170,7 @@ fn losses(state: &State, ui: &Ui) -> Curves<'static> {
         lines.push(Line {
             name: "held out".to_owned(),
             style: HELD_OUT,
-            color: theme::category(ui, HELD_OUT),
+            color: ui.visuals().strong_text_color(),
             is_strong: true,
             value: Box::new(|step| step.held_out),
         });
@@ -221,7 +232,7 @@ fn roles_ui(state: &mut State, ui: &mut Ui, plan: &FreezePlan) {
             let key = ModuleKey { role: row.role.clone(), part: row.part.clone() };
             let style = styles.of(&row.role, &row.part);
             ui.horizontal(|ui| {
-                let (area, _) = ui.allocate_exact_size(egui::Vec2::splat(10.0), egui::Sense::hover());
+                let (area, _) = ui.allocate_exact_size(Vec2::splat(10.0), Sense::hover());
                 marker::paint(ui.painter(), style, area.center(), 4.0, theme::category(ui, style));
                 let label = modules::label(&row.role, &row.part);
                 if ui.selectable_label(state.chosen.is_module(&key), label).clicked() {

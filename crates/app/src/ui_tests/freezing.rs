@@ -155,6 +155,11 @@ fn a_training_can_be_looked_at() {
             trained(window);
         });
     }
+    pictures::picture("freeze-more", vec2(1400.0, 900.0), Theme::Light, |window| {
+        ready(window);
+        window.click("More settings");
+    });
+    pictures::picture("freeze-done", vec2(1400.0, 900.0), Theme::Light, trained);
     pictures::picture("freeze-plan", vec2(1400.0, 900.0), Theme::Light, |window| {
         ready(window);
         window.click("Plan");
