@@ -11,8 +11,9 @@ use crate::theme;
 
 /// How high a plot is, with its axis.
 const HEIGHT: f32 = 230.0;
-/// How far apart the markers of a line are at least.
+/// How far apart the markers of a line are, where its points are closer than this.
 const APART: f32 = 56.0;
+const CLOSE: f32 = 9.0;
 /// Points of a line at most: more than that are told by the means of neighbours.
 const MOST_POINTS: usize = 400;
 
@@ -160,9 +161,11 @@ fn paint_line(ui: &Ui, frame: &Frame, line: &Line<'_>, points: &[(f64, f64)]) {
     if points.len() > 1 {
         painter.add(Shape::line(points.clone(), Stroke::new(if line.is_strong { 2.0 } else { 1.25 }, line.color)));
     }
+    // Where markers would run together, some of them say enough.
+    let apart = if frame.area.width() > CLOSE * points.len() as f32 { 0.0 } else { APART };
     let mut marked = f32::NEG_INFINITY;
     for point in points {
-        if point.x - marked >= APART {
+        if point.x - marked >= apart {
             marker::paint(&painter, line.style, point, 3.2, line.color);
             marked = point.x;
         }
@@ -174,7 +177,7 @@ fn about(step: &TrainingStep, curves: &Curves<'_>) -> String {
     let value = |line: &Line<'_>| Some(format!("{}: {}", line.name, numbers::significant((line.value)(step)?)));
     let mut lines = vec![format!("step {} of {}", numbers::grouped(step.step), numbers::grouped(step.of))];
     lines.extend(curves.lines.iter().filter_map(value));
-    lines.push(format!("rate {:.2e}", step.rate));
+    lines.push(format!("rate {}", numbers::significant(step.rate)));
     lines.push(format!("{} tokens in {}", numbers::grouped(step.tokens), numbers::duration(step.seconds)));
     lines.join("\n")
 }

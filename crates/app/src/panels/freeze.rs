@@ -2,9 +2,9 @@
 
 use egui::{
     Button, Checkbox, CollapsingHeader, ComboBox, DragValue, Grid, Label, Response, RichText, ScrollArea, TextEdit,
-    TextStyle, Ui, WidgetInfo,
+    TextStyle, Ui, Vec2, WidgetInfo, vec2,
 };
-use stethoscope_core::freezing::{ExampleTemplate, FreezeSettings, RateShape, TrainedForm};
+use stethoscope_core::freezing::{ExampleTemplate, FreezeRequest, FreezeSettings, RateShape, TrainedForm};
 use stethoscope_show::{numbers, text};
 
 use super::{command_ui, hint, training};
@@ -30,8 +30,10 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
         return hint(ui, "Open A, the model to train.");
     };
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-        let is_free = state.freezing.phase() == Phase::Idle;
-        ui.add_enabled_ui(is_free, |ui| asking_ui(state, ui));
+        match state.freezing.asked().filter(|_| state.freezing.phase() != Phase::Idle) {
+            Some(asked) => asked_ui(asked, ui),
+            None => asking_ui(state, ui),
+        }
         ui.horizontal_wrapped(|ui| buttons_ui(state, ui));
         if let Some(error) = &state.freezing.error {
             let shown = text::printable(error).replace('\u{FFFD}', " ");
@@ -40,6 +42,14 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
         ui.separator();
         training::ui(state, ui, &a);
     });
+}
+
+/// What is being done; meanwhile nothing else can be asked, and there is more room for how it goes.
+fn asked_ui(asked: &FreezeRequest, ui: &mut Ui) {
+    let held_out = asked.eval.as_ref().map_or_else(String::new, |eval| format!(", held out {eval}"));
+    let out = asked.out.as_ref().map_or_else(String::new, |out| format!("; to be written to {out}"));
+    let words = format!("{} of {}, on {}{held_out}{out}", asked.train, asked.a, asked.data);
+    ui.add(Label::new(text::printable(&words)).wrap());
 }
 
 /// The modules, the files and the settings.
@@ -58,8 +68,9 @@ fn asking_ui(state: &mut State, ui: &mut Ui) {
 fn files_ui(state: &mut State, ui: &mut Ui) {
     let mut picks = None;
     let width = (ui.available_width() - NAMES - BEHIND - 24.0).max(80.0);
+    let size = vec2(width, ui.spacing().interact_size.y);
     Grid::new("files").num_columns(3).min_col_width(NAMES).spacing([6.0, 5.0]).show(ui, |ui| {
-        train_ui(state, ui, width);
+        train_ui(state, ui, size);
         let freezing = &mut state.freezing;
         let out = match freezing.form {
             TrainedForm::Model => "a folder that is not there yet",
@@ -83,7 +94,7 @@ fn files_ui(state: &mut State, ui: &mut Ui) {
             ("Write to", out, &mut freezing.out, PathFor::Trained(freezing.form), "Complete or not at all"),
         ] {
             ui.weak(name).on_hover_text(about);
-            let field = ui.add(TextEdit::singleline(path).desired_width(width).hint_text(hint)).on_hover_text(about);
+            let field = ui.add_sized(size, TextEdit::singleline(path).hint_text(hint)).on_hover_text(about);
             field.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::TextInput, true, name));
             let button = ui.button("Pick…");
             button.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::Button, true, format!("Pick {name}")));
@@ -99,15 +110,14 @@ fn files_ui(state: &mut State, ui: &mut Ui) {
 }
 
 /// The one selection, which can be painted beside this panel or written here.
-fn train_ui(state: &mut State, ui: &mut Ui, width: f32) {
+fn train_ui(state: &mut State, ui: &mut Ui, size: Vec2) {
     let about =
         "The modules that train; all others are frozen. It is the same selection that is measured and transplanted";
     ui.weak("Modules").on_hover_text(about);
     let field = TextEdit::singleline(&mut state.selecting.text)
         .hint_text("o_proj & layers 5..30 + norm")
-        .font(TextStyle::Monospace)
-        .desired_width(width);
-    let response = ui.add(field).on_hover_text(about);
+        .font(TextStyle::Monospace);
+    let response = ui.add_sized(size, field).on_hover_text(about);
     response.widget_info(|| WidgetInfo::labeled(egui::accesskit::Role::TextInput, true, "Modules to train"));
     let all = state.slot(Side::A).opened().map_or(0, |opened| {
         opened.selectable.grid.parameters.values().fold(0_u64, |sum, count| sum.saturating_add(*count))
@@ -133,14 +143,8 @@ fn settings_ui(freezing: &mut Freezing, ui: &mut Ui) {
         setting_ui(ui, "rate", "The highest learning rate", |ui| exponent_ui(ui, &mut settings.rate));
         ui.end_row();
         count_ui(ui, "block", " tokens", "Tokens of a block at most; each holds whole examples", &mut settings.block);
-        setting_ui(ui, "which then", "How the rate goes on behind its rise", |ui| {
-            let shapes = [RateShape::Constant, RateShape::Linear, RateShape::Cosine];
-            choice_ui(
-                ui,
-                "Schedule",
-                &mut settings.schedule,
-                shapes.into_iter().zip(["stays", "falls in a line", "falls as a cosine"]),
-            )
+        setting_ui(ui, "schedule", "How the rate goes on behind its rise", |ui| {
+            choice_ui(ui, "Schedule", &mut settings.schedule, RateShape::ALL.map(|shape| (shape, shape.name())))
         });
         ui.end_row();
         count_ui(ui, "batch", " blocks", "Blocks in a step", &mut settings.batch);

@@ -9,7 +9,7 @@ use stethoscope_core::generation::FinishReason;
 use stethoscope_core::synthetic::is_demo;
 use stethoscope_show::{numbers, text};
 
-use super::{hint, labelled};
+use super::hint;
 use crate::listening::{Column, MOST_TOKENS, Speaker, Token};
 use crate::state::State;
 
@@ -83,6 +83,14 @@ fn prompt_ui(state: &mut State, ui: &mut Ui, speakers: &[Speaker]) {
             });
         }
         legend_ui(ui);
+    });
+}
+
+fn labelled(ui: &mut Ui, label: &str, about: &str, add: impl FnOnce(&mut Ui) -> egui::Response) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 4.0;
+        let id = ui.weak(label).id;
+        add(ui).labelled_by(id).on_hover_text(about);
     });
 }
 

@@ -276,15 +276,6 @@ fn hint(ui: &mut Ui, text: impl Into<String>) {
     });
 }
 
-/// A value that can be set, behind its name.
-fn labelled(ui: &mut Ui, label: &str, about: &str, add: impl FnOnce(&mut Ui) -> egui::Response) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().item_spacing.x = 4.0;
-        let id = ui.weak(label).id;
-        add(ui).labelled_by(id).on_hover_text(about);
-    });
-}
-
 /// A button that copies the command line that does the same as this panel.
 fn command_ui(ui: &mut Ui, label: &str, words: Option<&[String]>) {
     let command = words.map(saving::quoted);

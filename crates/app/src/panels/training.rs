@@ -52,7 +52,8 @@ pub fn ui(state: &mut State, ui: &mut Ui, a: &str) {
     }
     ui.columns_const(|[left, right]| {
         roles_ui(state, left, &plan);
-        cost_ui(state, right, &plan);
+        // A column stretches what is in it, which is not for text.
+        right.with_layout(Layout::top_down(Align::LEFT), |ui| cost_ui(state, ui, &plan));
     });
 }
 
@@ -126,9 +127,10 @@ fn facts(freezing: &Freezing, last: &TrainingStep) -> Vec<Fact> {
         facts.push(("held out before", loss(before), "Before the first step"));
     }
     if let Some(now) = freezing.held_out() {
-        facts.push(("held-out loss", loss(now), "When it was taken last, of examples that are not trained on"));
+        let caption = if freezing.report().is_some() { "held out after" } else { "held-out loss" };
+        facts.push((caption, loss(now), "When it was taken last, of examples that are not trained on"));
     }
-    facts.push(("rate", format!("{:.2e}", last.rate), "The learning rate of the last step"));
+    facts.push(("rate", numbers::significant(last.rate), "The learning rate of the last step"));
     if let Some(pace) = freezing.pace() {
         // A float beyond u64 saturates, which no machine comes near.
         let speed = numbers::grouped(pace.tokens_per_second.round() as u64);
