@@ -218,3 +218,21 @@ fn one_example_is_enough_and_every_step_is_noted() {
     assert_eq!(steps.iter().map(|step| step["step"].as_u64()).collect::<Vec<_>>(), [Some(1), Some(2)]);
     assert!(steps.iter().all(|step| step["gradient_norms"][0][0] == "o_proj"));
 }
+
+#[test]
+fn a_cluster_is_told_the_same() {
+    let folder = folder();
+    let base = folder.path().join("base");
+    succeed(&["merge", &format!("{BASE};"), "-o", text(&base)]);
+    let data = sums(folder.path(), "data.jsonl", 12);
+    for (trainer, name) in [("axolotl", "run.yaml"), ("trl", "run.py")] {
+        let out = folder.path().join(name);
+        let words = ["freeze", text(&base), "--train", "o_proj & layers 5..7", "--data", text(&data), "--lr", "0.002"];
+        let told = succeed(&[&words[..], &["--export", trainer, "-o", text(&out)]].concat());
+        assert_mentions(&told, &["2 tensors train", "self_attn[.]o_proj[.]weight$"]);
+        assert_mentions(
+            &fs::read_to_string(&out).expect("a file"),
+            &["self_attn[.]o_proj[.]weight$", "0.002", "data.jsonl"],
+        );
+    }
+}

@@ -70,7 +70,7 @@ pub enum Phase {
     Planning,
     /// The model is read into memory.
     Loading,
-    /// Steps are made.
+    /// Steps are made; where only a plan is asked, a block is timed.
     Training,
     /// The result is written.
     Writing,
@@ -195,6 +195,11 @@ impl Freezing {
     /// What was asked last.
     pub const fn asked(&self) -> Option<&FreezeRequest> {
         self.asked.as_ref()
+    }
+
+    /// Whether training was asked last, rather than what it would cost.
+    pub fn trains(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.out.is_some())
     }
 
     /// How fast it goes; none before the first step.

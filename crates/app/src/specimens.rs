@@ -209,7 +209,11 @@ impl Place for Here {
             out: None,
             form: request.form,
         };
-        let Some(out) = &request.out else { return Ok(report) };
+        let Some(out) = &request.out else {
+            report.plan.seconds = Some(288.0);
+            tell(Event::FreezePlan(Box::new(report.plan.clone()))).await?;
+            return Ok(report);
+        };
         for done in [0, 8, 8] {
             tell(Event::Rows { done, of: 8 }).await?;
         }

@@ -22,6 +22,7 @@ pub use error::ExportError;
 pub use expressions::expressions;
 pub use trained::Trained;
 
+use crate::freezing::RateShape;
 use crate::model::Model;
 use crate::recipe::RecipeText;
 use crate::selection::Selection;
@@ -55,7 +56,7 @@ pub struct ExportSettings {
     /// The highest learning rate.
     pub rate: f64,
     /// How the rate goes on after the warm-up.
-    pub schedule: Schedule,
+    pub schedule: RateShape,
     /// Steps in which the rate grows from 0.
     pub warmup_steps: u64,
     /// When it ends.
@@ -103,17 +104,6 @@ pub enum DataKind {
         /// The column of the rest.
         answer: String,
     },
-}
-
-/// How the learning rate goes on after the warm-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schedule {
-    /// Down to 0 along half a cosine.
-    Cosine,
-    /// Down to 0 along a line.
-    Linear,
-    /// As it is.
-    Constant,
 }
 
 /// When training ends.
@@ -193,14 +183,12 @@ impl Data {
     }
 }
 
-impl Schedule {
-    /// Its name among transformers' schedulers.
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Cosine => "cosine",
-            Self::Linear => "linear",
-            Self::Constant => "constant_with_warmup",
-        }
+/// A shape's name among transformers' schedulers.
+const fn scheduler(shape: RateShape) -> &'static str {
+    match shape {
+        RateShape::Cosine => "cosine",
+        RateShape::Linear => "linear",
+        RateShape::Constant => "constant_with_warmup",
     }
 }
 

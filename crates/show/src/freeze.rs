@@ -1,5 +1,6 @@
 //! What trains and what that costs, and what came of it, in a terminal.
 
+use stethoscope_core::export::Exported;
 use stethoscope_core::freezing::{
     DataSummary, FreezePlan, FreezeReport, FreezeSettings, TrainedForm, TrainingMemory, TrainingStep,
 };
@@ -45,6 +46,25 @@ pub fn table(report: &FreezeReport, width: usize, color: bool) -> String {
         sheet.gap();
         ending(report, out, &mut sheet);
     }
+    sheet.finish()
+}
+
+/// What was written for another trainer to `out`, as text like that of [`table`].
+pub fn exported(exported: &Exported, out: &str, width: usize, color: bool) -> String {
+    let mut sheet = Sheet::new(width.max(1), color);
+    let trained = &exported.trained;
+    let count = trained.names.len() as u64;
+    let text = format!(
+        "{} tensor{} train, {}; these expressions pick them and no others:",
+        grouped(count),
+        plural(count),
+        counted_parameters(trained.parameters)
+    );
+    sheet.paragraph(Style::Strong, &text, 0, 2);
+    trained.expressions.iter().for_each(|expression| sheet.paragraph(Style::Plain, &printable(expression), 2, 4));
+    sheet.notices(&trained.notes, &[]);
+    sheet.gap();
+    sheet.paragraph(Style::Faint, &format!("Written to {}.", printable(out)), 0, 2);
     sheet.finish()
 }
 
@@ -115,14 +135,14 @@ fn memory(plan: &FreezePlan, sheet: &mut Sheet) {
 fn steps(report: &FreezeReport, sheet: &mut Sheet) {
     let plan = &report.plan;
     sheet.paragraph(Style::Plain, &effort(plan, &report.settings), 0, 2);
-    if let Some(seconds) = plan.seconds {
-        sheet.paragraph(
-            Style::Plain,
-            &format!("It takes about {} (estimated from a timed block).", duration(seconds)),
-            0,
-            2,
-        );
+    if let Some(time) = time(plan) {
+        sheet.paragraph(Style::Plain, &time, 0, 2);
     }
+}
+
+/// How long all steps will take, if that is known.
+pub fn time(plan: &FreezePlan) -> Option<String> {
+    Some(format!("It takes about {} (estimated from a timed block).", duration(plan.seconds?)))
 }
 
 /// How many steps there are, and how much one is.

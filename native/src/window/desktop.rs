@@ -230,3 +230,58 @@ fn ended(thread: JoinHandle<Result<(), JobError>>) -> Result<(), String> {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use stethoscope_core::freezing::{FreezeRequest, FreezeSettings};
+    use stethoscope_core::work::Event;
+
+    use super::*;
+
+    /// Steps that a training tells, which is stopped behind so many of them.
+    fn steps_told(request: &FreezeRequest, most: usize) -> Vec<u64> {
+        let mut job = DesktopJob::Running(platform::Platform::default().run(Request::Freeze(request.clone())));
+        let mut steps = Vec::new();
+        loop {
+            match job.poll() {
+                Poll::Event(Event::TrainingStep(step)) => {
+                    steps.push(step.step);
+                    if steps.len() == most {
+                        job.stop();
+                    }
+                }
+                Poll::Event(_) => {}
+                Poll::Waiting => thread::yield_now(),
+                Poll::Ended(result) => {
+                    assert_eq!(result, Ok(()));
+                    return steps;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_training_that_was_stopped_has_written_down_where_it_is_and_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let examples =
+            |number: u32| format!("{{\"prompt\":\"{number}+{number}=\",\"completion\":\"{}\"}}\n", 2 * number);
+        std::fs::write(path("sums.jsonl"), (0..20).map(examples).collect::<String>()).unwrap();
+        let request = FreezeRequest {
+            a: "demo:base".to_owned(),
+            train: "o_proj & layers 11 + final_norm".to_owned(),
+            data: path("sums.jsonl"),
+            template: None,
+            eval: None,
+            out: Some(path("trained")),
+            form: TrainedForm::Model,
+            force: false,
+            settings: FreezeSettings { block: 48, batch: 1, max_steps: Some(40), ..FreezeSettings::default() },
+        };
+        assert_eq!(steps_told(&request, 3), [1, 2, 3]);
+        assert!(folder.path().join("trained.training").exists() && !folder.path().join("trained").exists());
+        // It ends only when all that is written: what goes on at once finds the folder free.
+        assert_eq!(steps_told(&request, usize::MAX), (1..=40).collect::<Vec<u64>>());
+        assert!(folder.path().join("trained").join("README.md").exists());
+    }
+}

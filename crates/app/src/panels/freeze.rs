@@ -290,6 +290,7 @@ fn buttons_ui(state: &mut State, ui: &mut Ui) {
                 state.freezing.go_on(state.platform.as_mut());
             }
         }
+        _ if !state.freezing.trains() => {}
         _ => {
             let can_pause = !matches!(phase, Phase::Stopping | Phase::Planning);
             let about = "Write down where it is, to go on later; the step that is being made is finished or made again";
@@ -299,12 +300,13 @@ fn buttons_ui(state: &mut State, ui: &mut Ui) {
         }
     }
     if phase != Phase::Idle {
-        let about = "Write down where it is, and be free to ask for something else";
+        let about = "What was made so far is written down; be free to ask for something else";
         if ui.add_enabled(phase != Phase::Stopping, Button::new("Stop")).on_hover_text(about).clicked() {
             state.freezing.stop();
         }
     }
-    let request = state.freeze_request(true).or_else(|_| state.freeze_request(false)).ok();
+    let asked = state.freezing.asked().filter(|_| phase != Phase::Idle).cloned();
+    let request = asked.or_else(|| state.freeze_request(true).or_else(|_| state.freeze_request(false)).ok());
     command_ui(ui, "Copy freeze command", request.map(|request| request.command_line()).as_deref());
     if phase == Phase::Idle && state.freezing.result().is_some() {
         let about = "Open what was trained as B, and measure what training changed";

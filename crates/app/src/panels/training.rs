@@ -72,6 +72,7 @@ fn progress_ui(freezing: &Freezing, ui: &mut Ui) {
         Phase::Idle => None,
         Phase::Planning => Some("reading the model's headers and the examples".to_owned()),
         Phase::Loading => Some("reading the weights".to_owned()),
+        Phase::Training if !freezing.trains() => Some("timing a block".to_owned()),
         Phase::Training if last.is_none() => Some("making the first step".to_owned()),
         Phase::Training => None,
         Phase::Writing => Some("writing the result".to_owned()),
@@ -283,6 +284,9 @@ fn cost_ui(state: &State, ui: &mut Ui, plan: &FreezePlan) {
     }
     if let Some(asked) = state.freezing.asked() {
         line(ui, freeze::effort(plan, &asked.settings));
+    }
+    if let Some(time) = freeze::time(plan) {
+        ui.label(time);
     }
     line(ui, format!("Data: {}", freeze::examples(&plan.data)));
     if let Some(eval) = &plan.eval {

@@ -41,6 +41,7 @@ fn a_plan_says_what_trains_and_what_it_takes() {
     let asked = asked(&window);
     assert_eq!((asked[0].train.as_str(), &asked[0].out), ("o_proj + norm", &None));
     assert!(window.harness.query_by_label_contains("Trains: ").is_some());
+    assert!(window.harness.query_by_label_contains("It takes about 4 min 48 s").is_some());
     assert!(window.harness.query_by_label("It fits into the 8.00 GB that there are.").is_some());
     assert!(window.app().state.freezing.steps().is_empty());
     // What is shown is of what was asked, not of what stands there now.

@@ -302,7 +302,7 @@ fn settings() -> ExportSettings {
         block: 32_768,
         batch: 16,
         rate: 1e-5,
-        schedule: Schedule::Cosine,
+        schedule: RateShape::Cosine,
         warmup_steps: 16,
         length: Length::Epochs(5.0),
         weight_decay: 1e-4,
@@ -320,7 +320,7 @@ fn other_settings() -> ExportSettings {
         base: "./a folder@home".into(),
         data: Data { path: "rows.parquet".into(), kind: columns("question", "it's the answer") },
         held_out: None,
-        schedule: Schedule::Constant,
+        schedule: RateShape::Constant,
         length: Length::Steps(300),
         clip: None,
         ..settings()
