@@ -1,6 +1,6 @@
 //! Training what is selected.
 
-use stethoscope_core::freezing::FreezeRequest;
+use stethoscope_core::freezing::{FreezeRequest, TrainedForm};
 
 use super::*;
 use crate::freezing::Phase;
@@ -133,6 +133,17 @@ fn what_was_trained_is_opened_and_measured() {
     window.click("Open as B");
     assert_eq!(window.app().state.measurement.measured(), Some(("demo:base", "demo:reasoner")));
     assert!(window.app().state.measurement.report.is_some());
+}
+
+#[test]
+fn a_plug_in_is_opened_in_the_model_that_was_trained() {
+    let mut window = Window::plain();
+    ready(&mut window);
+    window.app().state.freezing.form = TrainedForm::PlugIn;
+    window.click("Train");
+    window.click("Open as B");
+    let made = "demo:base; take o_proj + norm from demo:reasoner";
+    assert_eq!(window.app().state.measurement.measured(), Some(("demo:base", made)));
 }
 
 #[test]
