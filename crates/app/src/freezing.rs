@@ -262,7 +262,7 @@ impl Freezing {
         match event {
             Event::FreezePlan(plan) => self.plan = Some(plan),
             // Behind the last part of the model, these are only asked whether to go on.
-            Event::Rows { done, of } if !self.loaded.is_some_and(|(done, of)| done >= of) => {
+            Event::Rows { done, of } if self.loaded.is_none_or(|(done, of)| done < of) => {
                 self.loaded = Some((done, of));
             }
             Event::TrainingStep(step) => {

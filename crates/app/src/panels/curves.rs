@@ -29,6 +29,9 @@ pub struct Curves<'a> {
     pub is_logarithmic: bool,
 }
 
+/// What a line is of, at a step; none where the step does not have it.
+pub type Value<'a> = Box<dyn Fn(&TrainingStep) -> Option<f64> + 'a>;
+
 /// One of them.
 pub struct Line<'a> {
     /// What it is of.
@@ -40,7 +43,7 @@ pub struct Line<'a> {
     /// Whether it is thicker than others.
     pub is_strong: bool,
     /// Its value at a step, if it has one.
-    pub value: Box<dyn Fn(&TrainingStep) -> Option<f64> + 'a>,
+    pub value: Value<'a>,
 }
 
 /// Where steps and values are.
