@@ -288,7 +288,7 @@ fn step(number: u64, plan: &FreezePlan) -> TrainingStep {
         gradient_norm: norms.iter().map(|(_, norm)| norm * norm).sum::<f64>().sqrt(),
         gradient_norms: norms,
         rate: 1e-5 * (1.0 - part),
-        held_out: (number % 15 == 0).then(|| 1.6 + 1.0 * (-3.0 * part).exp()),
+        held_out: number.is_multiple_of(15).then(|| 1.6 + 1.0 * (-3.0 * part).exp()),
         seconds: 2.4,
         peak_bytes: Some(612_000_000),
     }
