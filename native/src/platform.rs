@@ -184,8 +184,13 @@ pub struct Job {
 impl Job {
     /// Stops listening, waits for the job's end and says why it ended, if not with a result.
     pub fn finish(self) -> Result<(), JobError> {
+        self.stop().join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// Stops listening. The thread ends with the job, which may have something to write down first.
+    pub fn stop(self) -> JoinHandle<Result<(), JobError>> {
         drop((self.events, self.stop));
-        self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        self.thread
     }
 }
 

@@ -14,6 +14,7 @@
 pub mod chosen;
 pub mod closeup;
 pub mod composing;
+pub mod freezing;
 pub mod kept;
 pub mod listening;
 pub mod locating;

@@ -48,9 +48,9 @@ impl Default for Locating {
 }
 
 impl Locating {
-    /// Begins it.
-    pub fn start(&mut self, a: &str, b: &str, platform: &mut dyn Platform) {
-        let request = LocateRequest {
+    /// What is asked of two models.
+    pub fn request(&self, a: &str, b: &str) -> LocateRequest {
+        LocateRequest {
             a: a.to_owned(),
             b: b.to_owned(),
             bench: self.bench.trim().to_owned(),
@@ -58,7 +58,12 @@ impl Locating {
             generate: self.generate,
             destroy: self.destroy,
             control_seeds: 2,
-        };
+        }
+    }
+
+    /// Begins it.
+    pub fn start(&mut self, a: &str, b: &str, platform: &mut dyn Platform) {
+        let request = self.request(a, b);
         (self.error, self.found) = (None, None);
         self.job = Some(platform.run(Request::Locate(request.clone())));
         self.asked = Some(request);

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use egui::DroppedFileHandle;
+use stethoscope_core::freezing::TrainedForm;
 use stethoscope_core::report::DeltaReport;
 use stethoscope_core::work::{Event, Request};
 
@@ -38,9 +39,17 @@ pub trait Platform {
         false
     }
 
+    /// Whether models can be trained here.
+    fn can_train(&self) -> bool {
+        false
+    }
+
     /// Lets the person say where a folder is to be written, under a name that they may change; the answer comes with
     /// [`answers`](Self::answers).
     fn pick_out(&mut self, _name: &str) {}
+
+    /// Lets the person pick a path for training; the answer comes with [`answers`](Self::answers).
+    fn pick_path(&mut self, _what: PathFor) {}
 
     /// What has come since the last call.
     fn answers(&mut self) -> Vec<Answer>;
@@ -72,6 +81,10 @@ pub trait Platform {
 pub trait Job {
     /// What it says next, without waiting for it.
     fn poll(&mut self) -> Poll;
+
+    /// Asks it to stop and to say when it has, because it has something to write down first. Where there is no such thing this
+    /// does nothing: dropping it stops it.
+    fn stop(&mut self) {}
 }
 
 /// What a job says when it is asked.
@@ -125,6 +138,17 @@ pub enum Pick {
     Folder,
 }
 
+/// What a path is picked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PathFor {
+    /// A file of examples to train on.
+    Examples,
+    /// A file of examples that are not trained on.
+    HeldOut,
+    /// What was trained, to be written.
+    Trained(TrainedForm),
+}
+
 /// Something that can be opened.
 ///
 /// A report comes read, because reading a large one takes longer than a frame: a desktop calls [`Opening::report`] on
@@ -161,6 +185,8 @@ pub enum Answer {
     Opened(Option<Side>, Vec<Opening>),
     /// Where a folder is to be written.
     Out(String),
+    /// What was picked for training.
+    Path(PathFor, String),
     /// A file was saved under this name.
     Saved(String),
     /// Something did not work; why, for a person.

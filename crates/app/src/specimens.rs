@@ -10,6 +10,9 @@ use egui::DroppedFileHandle;
 use stethoscope_core::checkpoint::Checkpoint;
 use stethoscope_core::compute::{Compute, InlineCompute};
 use stethoscope_core::folder::SideFiles;
+use stethoscope_core::freezing::{
+    DataSummary, FreezePlan, FreezeReport, FreezeRequest, TrainedRole, TrainingMemory, TrainingStep,
+};
 use stethoscope_core::generation::{GenerateReport, GenerateRequest};
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::locating::{LocateRequest, Located, LocatedAxis, LocatedEffect, LocatedModules};
@@ -21,8 +24,9 @@ use stethoscope_core::work::{Cancelled, Event, Place, Request, WorkError, answer
 use stethoscope_lm::answering::{self, Kept};
 use stethoscope_lm::device::Device;
 use stethoscope_lm::listening::ListenError;
+use stethoscope_lm::training::Chosen;
 
-use crate::platform::{Answer, Job, Opening, Pick, Platform, Poll, Side};
+use crate::platform::{Answer, Job, Opening, PathFor, Pick, Platform, Poll, Side};
 
 /// What a test sees of the platform that it gave away.
 #[derive(Default)]
@@ -34,17 +38,35 @@ pub struct Seen {
     pub drops: Vec<Opening>,
     pub asked: Vec<Request>,
     pub is_remote: bool,
+    pub paths: Vec<PathFor>,
+    pub cannot_train: bool,
+    /// Events of a training that are told before it is stopped; none for all.
+    pub told_of_training: Option<usize>,
 }
 
 /// A platform that knows the built-in pair.
 #[derive(Clone, Default)]
 pub struct Specimen(pub Rc<RefCell<Seen>>);
 
-struct Done(VecDeque<Event>, Result<(), String>);
+/// A job that is done before it is asked. One that holds back the end of what it says only ends when it is stopped.
+struct Done {
+    events: VecDeque<Event>,
+    ended: Result<(), String>,
+    is_held: bool,
+}
 
 impl Job for Done {
     fn poll(&mut self) -> Poll {
-        self.0.pop_front().map_or_else(|| Poll::Ended(self.1.clone()), Poll::Event)
+        match self.events.pop_front() {
+            Some(event) => Poll::Event(event),
+            None if self.is_held => Poll::Waiting,
+            None => Poll::Ended(self.ended.clone()),
+        }
+    }
+
+    fn stop(&mut self) {
+        self.events.clear();
+        self.is_held = false;
     }
 }
 
@@ -159,8 +181,116 @@ impl Place for Here {
         Ok(found)
     }
 
+    /// Nothing is trained: the plan is of the model, the steps are made up.
+    async fn freeze(
+        &self,
+        request: &FreezeRequest,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<FreezeReport, Failed> {
+        let model = self.open(&request.a, SideFiles::All).await?;
+        let chosen = Chosen::of(&model, &request.train).map_err(|error| Failed(error.to_string()))?;
+        let plan = plan(request, &chosen, model.checkpoint.parameters());
+        let mut tell = async |event| observe(event).await.map_err(WorkError::from);
+        tell(Event::FreezePlan(Box::new(plan.clone()))).await?;
+        let mut report = FreezeReport {
+            envelope: Envelope::new(
+                "freeze",
+                ComputeInfo { backend: "cpu".into(), adapter: "any".into(), threads: 1 },
+                0,
+                chosen.notes,
+            ),
+            a: model.summary().await.map_err(WorkError::from)?,
+            train: request.train.clone(),
+            settings: request.settings.clone(),
+            plan,
+            held_out_before: None,
+            steps: Vec::new(),
+            resumed_at: None,
+            out: None,
+            form: request.form,
+        };
+        let Some(out) = &request.out else {
+            report.plan.seconds = Some(288.0);
+            tell(Event::FreezePlan(Box::new(report.plan.clone()))).await?;
+            return Ok(report);
+        };
+        for done in [0, 8, 8] {
+            tell(Event::Rows { done, of: 8 }).await?;
+        }
+        for number in 1..=report.plan.steps {
+            let step = step(number, &report.plan);
+            tell(Event::Rows { done: number - 1, of: report.plan.steps }).await?;
+            tell(Event::TrainingStep(Box::new(step.clone()))).await?;
+            report.steps.push(step);
+        }
+        tell(Event::Planned { rows: 0, bytes: 1000 }).await?;
+        tell(Event::Progress { bytes_done: 1000 }).await?;
+        (report.out, report.held_out_before) = (Some(out.clone()), Some(2.6));
+        Ok(report)
+    }
+
     fn clock(&self) -> f64 {
         0.0
+    }
+}
+
+/// A plan for what a selection chooses.
+fn plan(request: &FreezeRequest, chosen: &Chosen, parameters: u64) -> FreezePlan {
+    let data = |file: &str| DataSummary {
+        file: file.to_owned(),
+        kind: "chat messages".to_owned(),
+        fingerprint: "00".to_owned(),
+        template: request.template,
+        examples: 1000,
+        tokens: 61_204,
+        targets: 40_310,
+        too_long: Vec::new(),
+    };
+    let mut roles: Vec<TrainedRole> = chosen.roles.clone();
+    roles.sort_by_key(|row| std::cmp::Reverse(row.parameters));
+    let memory = TrainingMemory {
+        weights: parameters * 4,
+        gradients: chosen.trained * 4,
+        optimiser: chosen.trained * 8,
+        activations: request.settings.block * 2000,
+    };
+    FreezePlan {
+        roles,
+        trained: chosen.trained,
+        parameters,
+        data: data(&request.data),
+        eval: request.eval.as_deref().map(data),
+        steps: request.settings.max_steps.unwrap_or(30),
+        warm_up: 6,
+        memory,
+        available: Some(8_000_000_000),
+        operations: [4.1e11, 8.0e11],
+        seconds: None,
+        advice: Vec::new(),
+    }
+}
+
+/// A step that nobody made: losses fall, and rattle.
+fn step(number: u64, plan: &FreezePlan) -> TrainingStep {
+    let part = number as f64 / plan.steps as f64;
+    let rattle = |of: f64| (number as f64 * of).sin() * 0.06;
+    let norms = plan.roles.iter().zip(1_u32..);
+    let norms =
+        norms.map(|(row, at)| (row.role.clone(), (0.9 - 0.5 * part + rattle(f64::from(at))) / f64::from(at * at)));
+    let norms: Vec<_> = norms.collect();
+    TrainingStep {
+        step: number,
+        of: plan.steps,
+        epoch: 5.0 * part,
+        loss: 1.4 + 1.2 * (-3.0 * part).exp() + rattle(1.7),
+        targets: 40_000,
+        tokens: 61_000,
+        gradient_norm: norms.iter().map(|(_, norm)| norm * norm).sum::<f64>().sqrt(),
+        gradient_norms: norms,
+        rate: 1e-5 * (1.0 - part),
+        held_out: number.is_multiple_of(15).then(|| 1.6 + 1.0 * (-3.0 * part).exp()),
+        seconds: 2.4,
+        peak_bytes: Some(612_000_000),
     }
 }
 
@@ -172,8 +302,10 @@ impl Specimen {
             Ok(())
         };
         let here = Here { is_remote: self.0.borrow().is_remote };
+        let told = self.0.borrow().told_of_training.filter(|_| matches!(request, Request::Freeze(_)));
         let ended = pollster::block_on(answer(&here, request, &mut observe));
-        Done(events, ended.map_err(|Failed(text)| text))
+        events.truncate(told.unwrap_or(usize::MAX));
+        Done { events, ended: ended.map_err(|Failed(text)| text), is_held: told.is_some() }
     }
 }
 
@@ -189,6 +321,14 @@ impl Platform for Specimen {
 
     fn can_locate(&self) -> bool {
         true
+    }
+
+    fn can_train(&self) -> bool {
+        !self.0.borrow().cannot_train
+    }
+
+    fn pick_path(&mut self, what: PathFor) {
+        self.0.borrow_mut().paths.push(what);
     }
 
     fn pick(&mut self, side: Side, what: Pick) {

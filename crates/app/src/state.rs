@@ -1,5 +1,6 @@
 //! Everything that the app knows, and what can be done to it.
 
+mod freezing;
 mod listening;
 mod looking;
 mod making;
@@ -13,6 +14,7 @@ use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
 use crate::chosen::Chosen;
 use crate::closeup::Looking;
 use crate::composing::Composing;
+use crate::freezing::Freezing;
 use crate::kept::Kept;
 use crate::listening::Listening;
 use crate::locating::Locating;
@@ -60,6 +62,8 @@ pub struct State {
     pub listening: Listening,
     /// Which modules carry what B can.
     pub locating: Locating,
+    /// Training what is selected of A.
+    pub freezing: Freezing,
     /// What was measured before, to be shown again.
     kept: Kept,
     /// How the table is sorted and filtered.
@@ -101,6 +105,7 @@ impl State {
             previewing: Previewing::default(),
             listening: Listening::default(),
             locating: Locating::default(),
+            freezing: Freezing::default(),
             kept: Kept::default(),
             table: Table::default(),
             notices: Notices::default(),
@@ -228,6 +233,7 @@ impl State {
             match answer {
                 Answer::Opened(side, openings) => self.open_all(side, openings),
                 Answer::Out(out) => self.composing.write(out, self.platform.as_mut()),
+                Answer::Path(what, path) => self.freezing.picked(what, path),
                 Answer::Saved(name) => self.notices.add(Gravity::Note, "save", &format!("{name} was saved")),
                 Answer::Failed(text) => {
                     self.notices.add(Gravity::Error, "app", &text);
@@ -260,6 +266,7 @@ impl State {
         self.update_recipe();
         self.listening.drain();
         self.locating.drain();
+        self.freezing.drain();
         self.measure_when_ready();
     }
 
@@ -312,6 +319,7 @@ impl State {
             || self.composing.is_running()
             || self.listening.is_running()
             || self.locating.is_running()
+            || self.freezing.is_running()
             || self.previewing.is_running()
             || (self.previewing.is_possible() && !self.previewing.is_begun() && self.is_at_hand())
             || self.pictures.is_awaiting()

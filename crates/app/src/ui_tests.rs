@@ -1,5 +1,6 @@
 //! The panels, found by their labels as a screen reader finds them, and pictures of them to be looked at.
 
+mod freezing;
 mod listening;
 mod locating;
 mod looking;

@@ -1,7 +1,9 @@
 //! What trains and what that costs, and what came of it, in a terminal.
 
 use stethoscope_core::export::Exported;
-use stethoscope_core::freezing::{DataSummary, FreezePlan, FreezeReport, TrainedForm, TrainingMemory, TrainingStep};
+use stethoscope_core::freezing::{
+    DataSummary, FreezePlan, FreezeReport, FreezeSettings, TrainedForm, TrainingMemory, TrainingStep,
+};
 
 use super::modules::label;
 use super::numbers::{bytes, counted_parameters, duration, grouped, percent, plural, significant};
@@ -81,17 +83,7 @@ fn roles(plan: &FreezePlan, sheet: &mut Sheet) {
 }
 
 fn data(what: &str, data: &DataSummary, sheet: &mut Sheet) {
-    let template = data.template.map_or_else(String::new, |template| format!(", template {}", template.name()));
-    let text = format!(
-        "{what}: {} ({}{template}), {} example{} of {} tokens, {} of them learnt",
-        printable(&data.file),
-        printable(&data.kind),
-        grouped(data.examples),
-        plural(data.examples),
-        grouped(data.tokens),
-        grouped(data.targets)
-    );
-    sheet.paragraph(Style::Plain, &text, 0, 2);
+    sheet.paragraph(Style::Plain, &format!("{what}: {}", examples(data)), 0, 2);
     for long in data.too_long.iter().take(TOO_LONG_SHOWN) {
         let text =
             format!("line {} has {} tokens, more than a block, and is left out", long.line, grouped(long.tokens));
@@ -101,6 +93,20 @@ fn data(what: &str, data: &DataSummary, sheet: &mut Sheet) {
     if more > 0 {
         sheet.paragraph(Style::Faint, &format!("and {} more (all of them: --json)", grouped(more)), 2, 4);
     }
+}
+
+/// A file of examples in a line.
+pub fn examples(data: &DataSummary) -> String {
+    let template = data.template.map_or_else(String::new, |template| format!(", template {}", template.name()));
+    format!(
+        "{} ({}{template}), {} example{} of {} tokens, {} of them learnt",
+        printable(&data.file),
+        printable(&data.kind),
+        grouped(data.examples),
+        plural(data.examples),
+        grouped(data.tokens),
+        grouped(data.targets)
+    )
 }
 
 fn memory(plan: &FreezePlan, sheet: &mut Sheet) {
@@ -127,9 +133,22 @@ fn memory(plan: &FreezePlan, sheet: &mut Sheet) {
 }
 
 fn steps(report: &FreezeReport, sheet: &mut Sheet) {
-    let (plan, settings) = (&report.plan, &report.settings);
+    let plan = &report.plan;
+    sheet.paragraph(Style::Plain, &effort(plan, &report.settings), 0, 2);
+    if let Some(time) = time(plan) {
+        sheet.paragraph(Style::Plain, &time, 0, 2);
+    }
+}
+
+/// How long all steps will take, if that is known.
+pub fn time(plan: &FreezePlan) -> Option<String> {
+    Some(format!("It takes about {} (estimated from a timed block).", duration(plan.seconds?)))
+}
+
+/// How many steps there are, and how much one is.
+pub fn effort(plan: &FreezePlan, settings: &FreezeSettings) -> String {
     let [some, all] = plan.operations;
-    let text = format!(
+    format!(
         "{} step{} of {} block{} of up to {} tokens, {} to warm up; a full step is {} floating-point operations, {} of those of \
          training everything",
         grouped(plan.steps),
@@ -140,16 +159,7 @@ fn steps(report: &FreezeReport, sheet: &mut Sheet) {
         grouped(plan.warm_up),
         operations(some),
         percent(Some(some / all))
-    );
-    sheet.paragraph(Style::Plain, &text, 0, 2);
-    if let Some(seconds) = plan.seconds {
-        sheet.paragraph(
-            Style::Plain,
-            &format!("It takes about {} (estimated from a timed block).", duration(seconds)),
-            0,
-            2,
-        );
-    }
+    )
 }
 
 fn operations(count: f64) -> String {

@@ -1,21 +1,22 @@
 //! The app's platform on a desktop: jobs on threads, the system's dialogs, files.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use eframe::egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
-use stethoscope_app::platform::{Answer, Job, Pick, Platform, Poll, Side};
-use stethoscope_core::work::Request;
+use stethoscope_app::platform::{Answer, Job, PathFor, Pick, Platform, Poll, Side};
+use stethoscope_core::freezing::TrainedForm;
+use stethoscope_core::work::{Request, WorkError};
 
 use super::openings::openings;
 use super::settings;
 use crate::command_line::output::Destination;
-use crate::platform;
+use crate::platform::{self, JobError};
+use crate::writer::WriteError;
 
 /// A desktop.
 pub struct Desktop {
@@ -73,7 +74,7 @@ fn paths(files: &[FileHandle]) -> Vec<PathBuf> {
 
 impl Platform for Desktop {
     fn run(&mut self, request: Request) -> Box<dyn Job> {
-        Box::new(DesktopJob(Some(self.platform.run(request))))
+        Box::new(DesktopJob::Running(self.platform.run(request)))
     }
 
     fn can_listen(&self) -> bool {
@@ -82,6 +83,30 @@ impl Platform for Desktop {
 
     fn can_locate(&self) -> bool {
         true
+    }
+
+    fn can_train(&self) -> bool {
+        true
+    }
+
+    fn pick_path(&mut self, what: PathFor) {
+        let answer = move |file: FileHandle| Answer::Path(what, file.path().display().to_string());
+        let dialog = AsyncFileDialog::new();
+        let form = match what {
+            PathFor::Examples | PathFor::HeldOut => {
+                let examples = ["jsonl", "json", "csv", "parquet"];
+                let title = if what == PathFor::Examples { "Examples to train on" } else { "Held-out examples" };
+                let dialog = dialog.set_title(title).add_filter("Examples", &examples);
+                return self.await_dialog(dialog.pick_file(), answer);
+            }
+            PathFor::Trained(form) => form,
+        };
+        let name = match form {
+            TrainedForm::Model => "trained",
+            TrainedForm::PlugIn => "trained.safetensors",
+        };
+        let dialog = dialog.set_title("Write what was trained").set_file_name(name);
+        self.await_dialog(dialog.save_file(), answer);
     }
 
     fn pick(&mut self, side: Side, what: Pick) {
@@ -158,25 +183,105 @@ impl Platform for Desktop {
 }
 
 /// A job on a thread.
-struct DesktopJob(Option<platform::Job>);
+enum DesktopJob {
+    /// It has more to say.
+    Running(platform::Job),
+    /// It was asked to stop, and has something to write down first.
+    Stopping(JoinHandle<Result<(), JobError>>),
+    /// It was seen to have ended.
+    Ended,
+}
 
 impl Job for DesktopJob {
     fn poll(&mut self) -> Poll {
-        match self.0.as_ref().map(|job| job.events.try_recv()) {
-            Some(Ok(event)) => Poll::Event(event),
-            Some(Err(TryRecvError::Empty)) => Poll::Waiting,
-            Some(Err(TryRecvError::Disconnected)) => Poll::Ended(self.0.take().map_or(Ok(()), finish)),
-            None => Poll::Ended(Ok(())),
+        match self {
+            Self::Running(job) => match job.events.try_recv() {
+                Ok(event) => return Poll::Event(event),
+                Err(TryRecvError::Empty) => return Poll::Waiting,
+                Err(TryRecvError::Disconnected) => {}
+            },
+            Self::Stopping(thread) if !thread.is_finished() => return Poll::Waiting,
+            Self::Stopping(_) | Self::Ended => {}
         }
+        Poll::Ended(match std::mem::replace(self, Self::Ended) {
+            Self::Running(job) => ended(job.stop()),
+            Self::Stopping(thread) => ended(thread),
+            Self::Ended => Ok(()),
+        })
+    }
+
+    fn stop(&mut self) {
+        *self = match std::mem::replace(self, Self::Ended) {
+            Self::Running(job) => Self::Stopping(job.stop()),
+            other => other,
+        };
     }
 }
 
-/// How a job ended. One that panicked takes nothing else with it.
-fn finish(job: platform::Job) -> Result<(), String> {
-    match catch_unwind(AssertUnwindSafe(|| job.finish())) {
+/// How a job ended. One that panicked takes nothing else with it, and one that was stopped did what it was asked.
+fn ended(thread: JoinHandle<Result<(), JobError>>) -> Result<(), String> {
+    match thread.join() {
+        Ok(Err(JobError::Work(WorkError::Cancelled(_)) | JobError::Write(WriteError::Cancelled(_)))) => Ok(()),
         Ok(result) => result.map_err(|error| format!("{:#}", anyhow::Error::from(error))),
-        Err(_) => Err("this program failed while it was measuring, which is a mistake in it: run again with \
-                       `stethoscope delta` in a terminal, and report what it says"
-            .to_owned()),
+        Err(_) => Err(
+            "this program failed while it was at work, which is a mistake in it: ask the same of its command line, in \
+                       a terminal, and report what it says"
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stethoscope_core::freezing::{FreezeRequest, FreezeSettings};
+    use stethoscope_core::work::Event;
+
+    use super::*;
+
+    /// Steps that a training tells, which is stopped behind so many of them.
+    fn steps_told(request: &FreezeRequest, most: usize) -> Vec<u64> {
+        let mut job = DesktopJob::Running(platform::Platform::default().run(Request::Freeze(request.clone())));
+        let mut steps = Vec::new();
+        loop {
+            match job.poll() {
+                Poll::Event(Event::TrainingStep(step)) => {
+                    steps.push(step.step);
+                    if steps.len() == most {
+                        job.stop();
+                    }
+                }
+                Poll::Event(_) => {}
+                Poll::Waiting => thread::yield_now(),
+                Poll::Ended(result) => {
+                    assert_eq!(result, Ok(()));
+                    return steps;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_training_that_was_stopped_has_written_down_where_it_is_and_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        let examples =
+            |number: u32| format!("{{\"prompt\":\"{number}+{number}=\",\"completion\":\"{}\"}}\n", 2 * number);
+        std::fs::write(path("sums.jsonl"), (0..20).map(examples).collect::<String>()).unwrap();
+        let request = FreezeRequest {
+            a: "demo:base".to_owned(),
+            train: "o_proj & layers 11 + final_norm".to_owned(),
+            data: path("sums.jsonl"),
+            template: None,
+            eval: None,
+            out: Some(path("trained")),
+            form: TrainedForm::Model,
+            force: false,
+            settings: FreezeSettings { block: 48, batch: 1, max_steps: Some(40), ..FreezeSettings::default() },
+        };
+        assert_eq!(steps_told(&request, 3), [1, 2, 3]);
+        assert!(folder.path().join("trained.training").exists() && !folder.path().join("trained").exists());
+        // It ends only when all that is written: what goes on at once finds the folder free.
+        assert_eq!(steps_told(&request, usize::MAX), (1..=40).collect::<Vec<u64>>());
+        assert!(folder.path().join("trained").join("README.md").exists());
     }
 }

@@ -1,6 +1,7 @@
 //! The app in a window of its own.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use eframe::egui::{IconData, Ui, ViewportBuilder};
 use eframe::{CreationContext, Frame, NativeOptions};
@@ -15,6 +16,9 @@ use crate::platform::Platform;
 
 /// What the system calls this program: its desktop file, its icon.
 const NAME: &str = "stethoscope";
+
+/// How soon to look again whether a training has written down where it is.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Opens the window on up to two checkpoints, or a report, and returns when the person closes it.
 ///
@@ -108,5 +112,11 @@ impl eframe::App for Window {
 
     fn on_exit(&mut self) {
         self.app.state.platform.remember(&self.app.state.remembered.write());
+        // What was learnt is written down before the program ends.
+        self.app.state.freezing.stop();
+        while self.app.state.freezing.is_running() {
+            self.app.state.freezing.drain();
+            std::thread::sleep(PATIENCE);
+        }
     }
 }

@@ -48,21 +48,23 @@ pub fn middling() -> Tree<Panel> {
     Tree::new(egui::Id::unique("middling panels"), root, tiles)
 }
 
-/// What was measured, and behind tabs of the same size a model to be made, what the models say, and where the skill is: each needs all the room beside
-/// the selection.
+/// What was measured, and behind tabs of the same size a model to be made, what the models say, where the skill is, and training:
+/// each needs all the room beside the selection.
 fn with_others(tiles: &mut Tiles<Panel>, delta: TileId) -> TileId {
     let recipe = tiles.insert_pane(Panel::Recipe);
     let listen = tiles.insert_pane(Panel::Listen);
     let locate = tiles.insert_pane(Panel::Locate);
-    tiles.insert_tab_tile(vec![delta, recipe, listen, locate])
+    let freeze = tiles.insert_pane(Panel::Freeze);
+    tiles.insert_tab_tile(vec![delta, recipe, listen, locate, freeze])
 }
 
 /// Brings the panels that show a measurement to the front, if none of them is in sight.
 pub fn show_delta(tree: &mut Tree<Panel>) {
     let shows_some = |tile: &TileId| match tree.tiles.get_pane(tile) {
-        Some(panel) => {
-            !matches!(panel, Panel::Modules | Panel::Selector | Panel::Recipe | Panel::Listen | Panel::Locate)
-        }
+        Some(panel) => !matches!(
+            panel,
+            Panel::Modules | Panel::Selector | Panel::Recipe | Panel::Listen | Panel::Locate | Panel::Freeze
+        ),
         None => false,
     };
     if !tree.active_tiles().iter().any(shows_some) {

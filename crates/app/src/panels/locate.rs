@@ -8,7 +8,7 @@ use stethoscope_core::locating::{Located, LocatedAxis, LocatedModules};
 use stethoscope_core::synthetic::is_demo;
 use stethoscope_show::{numbers, text};
 
-use super::hint;
+use super::{command_ui, hint};
 use crate::locating::BUILT_IN;
 use crate::painting::axis::Axis;
 use crate::platform::Side;
@@ -99,6 +99,7 @@ fn asking_ui(state: &mut State, ui: &mut Ui, a: &str, b: &str) {
                      be. Slower, and blind to small effects";
         ui.add(Checkbox::new(&mut locating.generate, "write answers")).on_hover_text(about);
         ui.add(Checkbox::new(&mut locating.destroy, "destroy, too")).on_hover_text("Break modules of B as the paper does");
+        command_ui(ui, "Copy locate command", Some(&locating.request(a, b).command_line()));
     });
 }
 

@@ -2,8 +2,10 @@
 
 pub mod arrangement;
 mod closeup;
+mod curves;
 pub mod dialogs;
 mod distribution;
+mod freeze;
 mod heat_map;
 mod lines;
 mod listen;
@@ -20,6 +22,7 @@ mod table;
 mod tensor;
 mod tools;
 pub mod top_bar;
+mod training;
 mod verdict;
 pub mod welcome;
 
@@ -30,7 +33,7 @@ use serde::{Deserialize, Serialize};
 use stethoscope_show::numbers;
 
 use crate::platform::Side;
-use crate::saving::Format;
+use crate::saving::{self, Format};
 use crate::state::State;
 use crate::theme;
 use crate::view::Quantity;
@@ -58,11 +61,13 @@ pub enum Panel {
     Listen,
     /// Which modules carry a skill.
     Locate,
+    /// Training what is selected.
+    Freeze,
 }
 
 impl Panel {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Modules,
         Self::Selector,
         Self::Lines,
@@ -73,6 +78,7 @@ impl Panel {
         Self::Recipe,
         Self::Listen,
         Self::Locate,
+        Self::Freeze,
     ];
 
     /// What its tab says.
@@ -88,6 +94,7 @@ impl Panel {
             Self::Recipe => "Recipe",
             Self::Listen => "Listen",
             Self::Locate => "Locate",
+            Self::Freeze => "Freeze",
         }
     }
 
@@ -104,6 +111,7 @@ impl Panel {
             Self::Recipe => "recipe",
             Self::Listen => "listen",
             Self::Locate => "locate",
+            Self::Freeze => "freeze",
         };
         format!("delta-{name}.png")
     }
@@ -155,6 +163,7 @@ impl Behavior<Panel> for Panels<'_> {
                 Panel::Recipe => recipe::ui(self.state, ui),
                 Panel::Listen => listen::ui(self.state, ui),
                 Panel::Locate => locate::ui(self.state, ui),
+                Panel::Freeze => freeze::ui(self.state, ui),
             });
         });
         UiResponse::None
@@ -265,6 +274,18 @@ fn hint(ui: &mut Ui, text: impl Into<String>) {
         ui.add_space((ui.available_height() / 2.0 - ui.text_style_height(&egui::TextStyle::Body)).max(0.0));
         ui.add(egui::Label::new(RichText::new(text).weak()).wrap());
     });
+}
+
+/// A button that copies the command line that does the same as this panel.
+fn command_ui(ui: &mut Ui, label: &str, words: Option<&[String]>) {
+    let command = words.map(saving::quoted);
+    let button = ui.add_enabled(command.is_some(), egui::Button::new(label));
+    if let Some(command) = command {
+        let about = format!("The command line that does the same:\n{command}");
+        if button.on_hover_text(about).clicked() {
+            ui.copy_text(command);
+        }
+    }
 }
 
 /// What is said while there are no rows: what comes, or what to do.

@@ -7,7 +7,6 @@ use stethoscope_show::{merge, numbers, text};
 use super::{merged, mixing, steps};
 use crate::composing::Preview;
 use crate::platform::Side;
-use crate::saving;
 use crate::state::State;
 
 /// Panels narrower than this, in points, have what comes out below the text, not beside it.
@@ -172,13 +171,6 @@ fn use_ui(state: &mut State, ui: &mut Ui) {
             }
         }
         let words = state.composing.command_line();
-        let command = words.map(|words| saving::quoted(&words));
-        let button = ui.add_enabled(command.is_some(), Button::new("Copy merge command"));
-        if let Some(command) = command {
-            let about = format!("The command line that writes the same:\n{command}");
-            if button.on_hover_text(about).clicked() {
-                ui.ctx().copy_text(command);
-            }
-        }
+        super::command_ui(ui, "Copy merge command", words.as_deref());
     });
 }

@@ -36,6 +36,10 @@ pub struct Summary {
     pub said: Vec<Said>,
     /// Why they say nothing.
     pub silence: Option<String>,
+    /// Steps of training that were made.
+    pub trained_steps: usize,
+    /// Why training ended without a result.
+    pub training_error: Option<String>,
     /// Every notice.
     pub notices: Vec<String>,
     /// The report, once it is complete.
@@ -90,6 +94,8 @@ impl State {
             },
             said: self.listening.columns().iter().map(Said::of).collect(),
             silence: self.listening.error.clone(),
+            trained_steps: self.freezing.steps().len(),
+            training_error: self.freezing.error.clone(),
             notices: self.notices.all().iter().map(|notice| format!("{}: {}", notice.about, notice.text)).collect(),
             report: self.measurement.whole_report(),
         }
