@@ -36,7 +36,7 @@ fn a_report_a_page_a_table_of_numbers_and_figures_come_of_one_comparison() {
     let expected: Value = serde_json::from_slice(&expected).unwrap();
     let of_module = |rows: &Value| {
         let rows = rows.as_array().unwrap().iter();
-        rows.filter(|row| row["role"] == "down_proj").next().cloned().unwrap()
+        rows.into_iter().find(|row| row["role"] == "down_proj").cloned().unwrap()
     };
     let (found, wanted) = (of_module(&report["modules"]), of_module(&expected["modules"]));
     for key in ["cosine", "jaccard", "conflict", "conflict_weighted"] {
