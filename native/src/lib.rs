@@ -5,6 +5,7 @@ pub mod endpoint;
 pub mod engine;
 pub mod exam;
 pub mod files;
+pub mod freezing;
 pub mod listening;
 mod merging;
 pub mod platform;

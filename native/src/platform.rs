@@ -13,6 +13,7 @@ use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
 use stethoscope_core::compute::{Compute, Preference};
 use stethoscope_core::delta::DeltaError;
 use stethoscope_core::folder::SideFiles;
+use stethoscope_core::freezing::{FreezeReport, FreezeRequest};
 use stethoscope_core::generation::{GenerateReport, GenerateRequest};
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::locating::{LocateRequest, Located};
@@ -26,6 +27,7 @@ use stethoscope_core::spectrum::spectrum_tasks;
 use stethoscope_core::synthetic;
 use stethoscope_core::work::{Cancelled, Event, ExtractRequest, MergeRequest, Place, Request, WorkError, answer};
 use stethoscope_gpu::GpuError;
+use stethoscope_lm::LmError;
 use stethoscope_lm::listening::ListenError;
 use tokio::sync::oneshot;
 
@@ -33,6 +35,7 @@ use crate::endpoint::EndpointError;
 use crate::engine;
 use crate::exam::{self, ExamError};
 use crate::files::{OpenError, OpenOptions, TextError, open_reference, read_text};
+use crate::freezing::{self, FreezeError};
 use crate::listening::{self, ListeningError, Resident};
 use crate::merging;
 use crate::remote::is_elsewhere;
@@ -103,6 +106,9 @@ pub enum JobError {
     /// An exam could not be held.
     #[error(transparent)]
     Exam(Box<ExamError>),
+    /// A model could not be trained.
+    #[error(transparent)]
+    Freeze(Box<FreezeError>),
     /// A model behind an endpoint could not be asked.
     #[error(transparent)]
     Endpoint(Box<EndpointError>),
@@ -129,6 +135,15 @@ impl From<ReadError> for JobError {
     }
 }
 
+impl From<FreezeError> for JobError {
+    fn from(error: FreezeError) -> Self {
+        match error {
+            FreezeError::Load(LmError::Cancelled(cancelled)) => cancelled.into(),
+            error => Self::Freeze(Box::new(error)),
+        }
+    }
+}
+
 impl From<EndpointError> for JobError {
     fn from(error: EndpointError) -> Self {
         Self::Endpoint(Box::new(error))
@@ -151,6 +166,7 @@ impl JobError {
             Self::Listening(error) => error.is_misuse(),
             Self::Exam(error) => error.is_misuse(),
             Self::Endpoint(error) => error.is_misuse(),
+            Self::Freeze(error) => error.is_misuse(),
             _ => false,
         }
     }
@@ -304,6 +320,14 @@ impl Place for Platform {
         observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
     ) -> Result<Located, JobError> {
         exam::locate::watch(self, request, observe).await
+    }
+
+    async fn freeze(
+        &self,
+        request: &FreezeRequest,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<FreezeReport, JobError> {
+        freezing::freeze(self, request, observe).await
     }
 
     async fn merging(&self) -> Option<Box<dyn MergeCompute>> {

@@ -29,6 +29,7 @@ pub mod dequantise;
 pub mod dtype;
 pub mod fingerprint;
 pub mod folder;
+pub mod freezing;
 pub mod fuzzing;
 pub mod generation;
 pub mod inspection;

@@ -8,6 +8,7 @@ use std::task::Poll;
 use serde::{Deserialize, Serialize};
 
 use crate::closeup::{Closeup, CloseupRequest};
+use crate::freezing::{FreezePlan, FreezeReport, FreezeRequest, TrainingStep};
 use crate::generation::{Answer, GenerateReport, GenerateRequest, GeneratedToken};
 use crate::inspection::Inspection;
 use crate::locating::{LocateRequest, Located};
@@ -55,6 +56,9 @@ pub enum Request {
     Generate(GenerateRequest),
     /// Which modules carry a skill; answered by [`Event::Located`] after every model that was heard.
     Locate(LocateRequest),
+    /// Train some modules of a model; answered by [`Event::FreezePlan`], [`Event::TrainingStep`] for each step, then
+    /// [`Event::Freeze`].
+    Freeze(FreezeRequest),
 }
 
 /// How B differs from A.
@@ -220,6 +224,12 @@ pub enum Event {
     Generate(Box<GenerateReport>),
     /// What a search knows so far; the last one ends [`Request::Locate`].
     Located(Box<Located>),
+    /// What training would do and cost, before it begins.
+    FreezePlan(Box<FreezePlan>),
+    /// A step of training.
+    TrainingStep(Box<TrainingStep>),
+    /// The end of [`Request::Freeze`].
+    Freeze(Box<FreezeReport>),
 }
 
 /// Nobody listens any more: the job stops.

@@ -1,6 +1,8 @@
 //! Text to tokens and back, and a conversation as the text that a model was trained on.
 
 mod chat;
+mod parts;
+mod pieces;
 
 use std::collections::BTreeMap;
 
@@ -10,6 +12,7 @@ use tokenizers::Tokenizer;
 use crate::generation::Detokenizer;
 use chat::ChatTemplate;
 pub use chat::Message;
+pub use parts::Part;
 
 /// The file that says how text becomes tokens.
 const TOKENIZER: &str = "tokenizer.json";
@@ -20,6 +23,10 @@ pub struct Text {
     template: Option<ChatTemplate>,
     /// The highest token that it gives.
     highest: u32,
+    /// The token that ends a text.
+    end: Option<u32>,
+    /// How the special tokens are written.
+    special: Vec<String>,
 }
 
 /// Text could not become tokens.
@@ -84,7 +91,12 @@ impl Text {
         let settings = settings.map_err(|source| TextError::NotJson { file: "tokenizer_config.json", source })?;
         let template = ChatTemplate::find(side_files.get("chat_template.jinja"), settings.as_ref());
         let highest = tokenizer.get_vocab(true).into_values().max().unwrap_or_default();
-        Ok(Some(Self { tokenizer, template, highest }))
+        let end = settings.as_ref().and_then(|settings| chat::special_token(settings, "eos_token"));
+        let end = end.and_then(|token| tokenizer.token_to_id(token));
+        let added = tokenizer.get_added_tokens_decoder().into_values();
+        let special = added.filter(|token| token.special && !token.content.is_empty()).map(|token| token.content);
+        let special = special.collect();
+        Ok(Some(Self { tokenizer, template, highest, end, special }))
     }
 
     /// Refuses a tokenizer that gives tokens that a model of so many does not know.
@@ -110,7 +122,32 @@ impl Text {
 
     /// The text of a conversation, up to where the model is to answer.
     pub fn chat(&self, messages: &[Message]) -> Result<String, TextError> {
-        self.template.as_ref().ok_or(TextError::NoTemplate)?.render(messages)
+        self.template.as_ref().ok_or(TextError::NoTemplate)?.render(messages, true)
+    }
+
+    /// The text of a conversation that is over.
+    pub fn conversation(&self, messages: &[Message]) -> Result<String, TextError> {
+        self.template.as_ref().ok_or(TextError::NoTemplate)?.render(messages, false)
+    }
+
+    /// Whether the model was made for conversations.
+    pub const fn has_template(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// The token that ends a text, by `tokenizer_config.json`; none where it names none.
+    pub const fn end(&self) -> Option<u32> {
+        self.end
+    }
+
+    /// Whether something is written as one special token, as `<|im_start|>` is in many models.
+    pub fn is_special(&self, text: &str) -> bool {
+        self.special.iter().any(|special| special == text)
+    }
+
+    /// Whether a special token stands at the end of a text.
+    pub fn ends_in_special(&self, text: &str) -> bool {
+        self.special.iter().any(|special| text.ends_with(special.as_str()))
     }
 
     /// The text of some tokens, without those that only the model needs.

@@ -7,20 +7,31 @@
 //! [`Schedule`]. [`Training`] is all of it together.
 
 mod adamw;
+mod chosen;
+pub mod data;
 mod error;
+pub mod estimate;
 mod gradients;
 pub mod loss;
 mod numbers;
+mod outcome;
 mod pack;
+pub mod run;
 mod schedule;
+mod state;
 mod trainables;
 
 pub use adamw::{AdamW, AdamWSettings};
+pub use chosen::{Chosen, ChosenError};
 pub use error::TrainingError;
 pub use gradients::Gradients;
+pub use outcome::arrays;
 pub use pack::{Example, Pack};
 pub use schedule::{Schedule, Shape};
+pub use state::{StateError, notes};
 pub use trainables::Trainables;
+
+use std::collections::BTreeMap;
 
 use crate::decoder::Decoder;
 pub use crate::decoder::Keep;
@@ -46,10 +57,12 @@ pub struct Training {
     trainables: Trainables,
     adamw: AdamW,
     settings: TrainingSettings,
+    /// Of what the next step learns from.
+    gradients: Gradients,
 }
 
 /// What was seen in one step.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Its number, from 0.
     pub number: u64,
@@ -59,6 +72,8 @@ pub struct Step {
     pub targets: u64,
     /// The Euclidean norm of all gradients of that mean, before clipping.
     pub gradient_norm: f64,
+    /// That of each role's gradients.
+    pub gradient_norms: BTreeMap<String, f64>,
     /// The rate that the variables moved at.
     pub rate: f64,
 }
@@ -71,7 +86,7 @@ impl Training {
     pub fn new(decoder: Decoder, trainables: Trainables, settings: TrainingSettings) -> Result<Self, TrainingError> {
         settings.check()?;
         let adamw = AdamW::new(&trainables, settings.adamw)?;
-        Ok(Self { decoder, trainables, adamw, settings })
+        Ok(Self { decoder, trainables, adamw, settings, gradients: Gradients::default() })
     }
 
     /// The decoder as it is now.
@@ -84,26 +99,41 @@ impl Training {
         &self.trainables
     }
 
-    /// One step on the mean loss of all tokens that are to be learnt in all of the packs, of which one at a time is in memory.
+    /// Adds a pack to what the next step learns from; one at a time is in memory.
     ///
     /// # Errors
-    /// [`TrainingError::NotFinite`] where the loss or a gradient is no number; the variables are then as they were before the step;
-    /// [`TrainingError::NoTargets`] for no packs.
-    pub fn step(&mut self, packs: &[Pack]) -> Result<Step, TrainingError> {
+    /// [`TrainingError::NotFinite`] where the loss is no number; what the step was to learn from is then forgotten.
+    pub fn learn(&mut self, pack: &Pack) -> Result<(), TrainingError> {
+        self.decoder.learn(pack, &self.trainables, self.settings.keep, &mut self.gradients)?;
+        let found = finite("loss", self.gradients.loss(), self.adamw.steps());
+        found.map(drop).inspect_err(|_| self.gradients = Gradients::default())
+    }
+
+    /// One step on the mean loss of all tokens that were to be learnt in what was [learnt](Self::learn) since the last one.
+    ///
+    /// # Errors
+    /// [`TrainingError::NotFinite`] where a gradient is no number; the variables are then as they were before the step;
+    /// [`TrainingError::NoTargets`] where nothing was learnt.
+    pub fn step(&mut self) -> Result<Step, TrainingError> {
         let number = self.adamw.steps();
-        let mut gradients = Gradients::default();
-        for pack in packs {
-            self.decoder.learn(pack, &self.trainables, self.settings.keep, &mut gradients)?;
-            finite("loss", gradients.loss(), number)?;
-        }
+        let gradients = std::mem::take(&mut self.gradients);
         if gradients.targets() == 0 {
             return Err(TrainingError::NoTargets);
         }
-        let norm = finite("norm of the gradients", gradients.norm()?, number)?;
+        let norms = gradients.norms()?;
+        let norm = norms.values().map(|norm| norm * norm).sum::<f64>().sqrt();
+        let norm = finite("norm of the gradients", norm, number)?;
         let clipped = self.settings.clip.map_or(1.0, |most| (most / (norm + CLIP_EPSILON)).min(1.0));
         let rate = self.settings.rate * self.settings.schedule.share(number);
         self.adamw.step(&self.trainables, &gradients, clipped, rate)?;
-        Ok(Step { number, loss: gradients.loss(), targets: gradients.targets(), gradient_norm: norm, rate })
+        Ok(Step {
+            number,
+            loss: gradients.loss(),
+            targets: gradients.targets(),
+            gradient_norm: norm,
+            gradient_norms: norms,
+            rate,
+        })
     }
 }
 

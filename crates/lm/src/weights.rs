@@ -15,6 +15,7 @@ use stethoscope_core::dequantise::Encoded;
 use stethoscope_core::dtype::Dtype;
 use stethoscope_core::model::Model;
 use stethoscope_core::region::Region;
+use stethoscope_core::source::ReadError;
 
 use crate::error::LmError;
 
@@ -202,8 +203,18 @@ impl<'m> Weights<'m> {
         Ok(())
     }
 
-    /// The numbers of elements of any dtype.
+    /// Elements as F32.
     async fn numbers(&self, stored: &Stored, run: Range<u64>, out: &mut Vec<f32>) -> Result<(), LmError> {
+        Self::stored_numbers(self.model, stored, run, out).await.map_err(|source| failed(stored, source))
+    }
+
+    /// Adds elements of a tensor of `model` to `out`, as F32.
+    pub(crate) async fn stored_numbers(
+        model: &Model,
+        stored: &Stored,
+        run: Range<u64>,
+        out: &mut Vec<f32>,
+    ) -> Result<(), ReadError> {
         let granule = stored.storage.granule(&stored.shape);
         let piece = (ELEMENTS_AT_A_TIME / granule).max(1) * granule;
         let mut at = run.start;
@@ -213,8 +224,7 @@ impl<'m> Weights<'m> {
             let whole = first..end.next_multiple_of(granule).min(stored.elements());
             let mut blocks = Vec::new();
             for location in stored.storage.byte_ranges(&stored.shape, whole.clone()) {
-                let source = &self.model.checkpoint.sources[location.shard];
-                blocks.push(source.read(location.bytes).await.map_err(|source| failed(stored, source))?);
+                blocks.push(model.checkpoint.sources[location.shard].read(location.bytes).await?);
             }
             let bytes: Vec<_> = blocks.iter().map(|block| block.bytes()).collect();
             let start = out.len();
@@ -230,7 +240,7 @@ const fn is_bf16(stored: &Stored) -> bool {
     matches!(stored.storage, Storage::Plain { dtype: Dtype::BF16, .. })
 }
 
-fn failed(stored: &Stored, source: stethoscope_core::source::ReadError) -> LmError {
+fn failed(stored: &Stored, source: ReadError) -> LmError {
     LmError::Read { name: stored.name.clone(), source }
 }
 

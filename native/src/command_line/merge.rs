@@ -85,7 +85,7 @@ struct Writing {
 }
 
 /// Reads one of some words, which are told where it is none.
-fn word<T: Clone + Send + Sync + 'static>(
+pub fn word<T: Clone + Send + Sync + 'static>(
     known: &[&'static str],
     from_name: fn(&str) -> Option<T>,
 ) -> impl TypedValueParser<Value = T> {

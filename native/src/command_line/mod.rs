@@ -8,6 +8,7 @@ mod delta;
 mod endpoint;
 mod exam;
 mod extract;
+mod freeze;
 mod generate;
 mod inspect;
 mod locate;
@@ -60,6 +61,8 @@ enum Command {
     /// Take some modules of a model out as a file of their own, to be plugged in elsewhere: as they are, as what they add, or as
     /// a LoRA adapter.
     Extract(extract::Arguments),
+    /// Train some modules of a model on examples, and freeze the others.
+    Freeze(Box<freeze::Arguments>),
     /// What models say to a prompt, side by side.
     Generate(generate::Arguments),
     /// Ask a model the questions of a benchmark, and grade what it says.
@@ -155,6 +158,7 @@ pub fn run() -> ExitCode {
         Some(Command::Merge(arguments)) => merge::merge(&arguments),
         Some(Command::Destroy(arguments)) => merge::destroy(&arguments),
         Some(Command::Extract(arguments)) => extract::run(&arguments),
+        Some(Command::Freeze(arguments)) => freeze::run(&arguments),
         Some(Command::Generate(arguments)) => generate::run(&arguments),
         Some(Command::Exam(arguments)) => exam::run(&arguments),
         Some(Command::Compare(arguments)) => compare::run(&arguments),

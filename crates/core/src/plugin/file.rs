@@ -39,6 +39,8 @@ pub enum Content {
     Sum(Sum),
     /// One of the two matrices of a LoRA adapter, in F32.
     Factor(Arc<Factors>, Side),
+    /// Those of a source that holds nothing else.
+    Given(Arc<dyn ByteSource>),
 }
 
 impl Content {
@@ -49,6 +51,7 @@ impl Content {
             Self::Difference(difference) => difference.models().to_vec(),
             Self::Sum(sum) => sum.models().to_vec(),
             Self::Factor(factors, _) => factors.difference().models().to_vec(),
+            Self::Given(_) => Vec::new(),
         }
     }
 }
@@ -68,6 +71,7 @@ impl Array {
                 return source.read(at.bytes.start + range.start..at.bytes.start + range.end).await;
             }
             Content::Factor(factors, side) => return factors.read(*side, range).await,
+            Content::Given(source) => return source.read(range).await,
             Content::Difference(_) | Content::Sum(_) => {}
         }
         let width = self.dtype.bytes();
@@ -84,7 +88,7 @@ impl Array {
                 crate::recipe::encode_into(self.dtype, &values, &mut bytes);
                 bytes
             }
-            Content::Stored(..) | Content::Factor(..) => Vec::new(),
+            Content::Stored(..) | Content::Factor(..) | Content::Given(_) => Vec::new(),
         };
         let from = (range.start - elements.start * width) as usize;
         Ok(Block::from(bytes).slice(from..from + (range.end - range.start) as usize))
@@ -181,6 +185,10 @@ impl ByteSource for File {
                 distinct.push(model);
             }
         }
-        distinct.into_iter().flat_map(|model| &model.checkpoint.sources).collect()
+        let given = self.arrays.iter().flat_map(|(_, array)| match &array.content {
+            Content::Given(source) => source.made_of(),
+            _ => Vec::new(),
+        });
+        distinct.into_iter().flat_map(|model| &model.checkpoint.sources).chain(given).collect()
     }
 }

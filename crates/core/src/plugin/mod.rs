@@ -15,6 +15,7 @@ mod fit;
 mod label;
 mod peft;
 mod report;
+mod trained;
 
 #[cfg(test)]
 mod tests;
@@ -26,3 +27,4 @@ pub use label::{Form, Label};
 pub(crate) use label::{describe, is_plug_in};
 pub(crate) use peft::ADAPTER_CONFIG;
 pub use report::{ExtractReport, ExtractedTensor};
+pub use trained::{TrainedArray, trained_model, trained_modules};

@@ -57,20 +57,20 @@ pub fn model_card(report: &MergeReport, command: &[String]) -> String {
 }
 
 /// Text in a fence longer than any row of backquotes in it.
-fn fenced(text: &str) -> String {
+pub fn fenced(text: &str) -> String {
     let longest = text.split(|character| character != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}\n{}\n{fence}\n", text.trim_end())
 }
 
 /// Text in a line of a list or a cell of a table.
-fn cell(text: &str) -> String {
+pub fn cell(text: &str) -> String {
     let plain: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
     plain.replace('|', "\\|").replace('<', "&lt;")
 }
 
 /// Words as a shell takes them.
-fn shell(words: &[String]) -> String {
+pub fn shell(words: &[String]) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,+".contains(c);
     let word = |word: &String| {
         if !word.is_empty() && word.chars().all(is_plain) {

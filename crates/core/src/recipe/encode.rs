@@ -4,7 +4,7 @@ use crate::dtype::Dtype;
 use crate::kernels::vectorised;
 
 /// Whether values can be written as this dtype: the floats that need no scales.
-pub(crate) const fn can_encode(dtype: Dtype) -> bool {
+pub const fn can_encode(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F16 | Dtype::BF16 | Dtype::F32 | Dtype::F64)
 }
 
@@ -12,7 +12,7 @@ pub(crate) const fn can_encode(dtype: Dtype) -> bool {
 ///
 /// # Panics
 /// If the dtype is not one of those that [`can_encode`] names, or `out` does not hold exactly `values.len()` elements.
-pub(crate) fn encode_into(dtype: Dtype, values: &[f32], out: &mut [u8]) {
+pub fn encode_into(dtype: Dtype, values: &[f32], out: &mut [u8]) {
     match dtype {
         Dtype::F32 => each(values, out, f32::to_le_bytes),
         Dtype::BF16 => each(values, out, |value| bf16(value).to_le_bytes()),

@@ -43,7 +43,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::selection::Selection;
 
-pub(crate) use encode::{can_encode, encode_into};
+pub use card::{cell, fenced, shell};
+pub use encode::{can_encode, encode_into};
 pub use error::{RecipeError, ShapeError};
 pub use explain::{Finding, MergeReport, OutputFile, OutputPart, OutputTensor, What};
 pub use folder::{Folder, FolderShard, Part, SHARD_BYTES};

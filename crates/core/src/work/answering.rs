@@ -8,6 +8,7 @@ use crate::closeup::{CloseupError, closeup};
 use crate::compute::Compute;
 use crate::delta::{DeltaError, delta};
 use crate::folder::SideFiles;
+use crate::freezing::{FreezeReport, FreezeRequest};
 use crate::generation::{GenerateReport, GenerateRequest};
 use crate::inspection::inspect;
 use crate::locating::{LocateRequest, Located};
@@ -98,6 +99,15 @@ pub trait Place {
         std::future::ready(Err(WorkError::CannotGenerate.into()))
     }
 
+    /// Trains some modules of a model, and writes what comes of it. Only places that run models and write files do.
+    fn freeze(
+        &self,
+        _request: &FreezeRequest,
+        _observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> impl Future<Output = Result<FreezeReport, Self::Error>> {
+        std::future::ready(Err(WorkError::CannotTrain.into()))
+    }
+
     /// Seconds since some moment in the past.
     fn clock(&self) -> f64;
 
@@ -139,6 +149,9 @@ pub enum WorkError {
     /// Models are not run in this place.
     #[error("models do not run here yet; the command line of the desktop program runs them")]
     CannotGenerate,
+    /// Models are not trained in this place.
+    #[error("models are not trained here; the desktop program trains them, in its window and on its command line")]
+    CannotTrain,
     /// Bytes could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -174,6 +187,7 @@ impl WorkError {
             Self::PlugIn(error) => error.is_misuse(),
             Self::NoSpectra
             | Self::CannotGenerate
+            | Self::CannotTrain
             | Self::Closeup(_)
             | Self::Preview(_)
             | Self::Read(_)
@@ -238,6 +252,12 @@ pub async fn answer<P: Place>(
             report.envelope.seconds = place.clock() - start;
             report.envelope.command = request.command_line();
             Event::Generate(Box::new(report))
+        }
+        Request::Freeze(request) => {
+            let mut report = place.freeze(&request, observe).await?;
+            report.envelope.seconds = place.clock() - start;
+            report.envelope.command = request.command_line();
+            Event::Freeze(Box::new(report))
         }
         Request::Locate(request) => Event::Located(Box::new(place.locate(&request, observe).await?)),
     };

@@ -72,7 +72,7 @@ pub enum BenchmarkError {
     #[error(
         "reading {file}: {}; it has {}; name the columns of the problem and of the answer",
         missing_text(missing),
-        list(present)
+        list_columns(present)
     )]
     MissingColumns {
         /// The file's name.
@@ -130,14 +130,15 @@ pub enum BenchmarkError {
 fn missing_text(missing: &[String]) -> String {
     match missing {
         [] => "its columns are those of no known benchmark".into(),
-        missing => format!("it lacks {}", list(missing)),
+        missing => format!("it lacks {}", list_columns(missing)),
     }
 }
 
 /// The most columns that are listed.
 const LISTED: usize = 20;
 
-fn list(columns: &[String]) -> String {
+/// Columns by name for a message, in quotes and not too many: `the columns "answer", "question"`.
+pub fn list_columns(columns: &[String]) -> String {
     if columns.is_empty() {
         return "no columns".into();
     }

@@ -19,10 +19,10 @@ use sha2::{Digest, Sha256};
 use crate::worked::{Subject, Worked};
 
 pub use conversation::held_out;
-pub use error::BenchmarkError;
+pub use error::{BenchmarkError, list_columns};
 pub use parquet::parquet_rows;
 pub use questions::from_rows;
-pub use rows::{Row, csv_rows, json_rows};
+pub use rows::{Row, csv_rows, json_rows, kind};
 pub use schema::Columns;
 
 /// One question.
@@ -84,8 +84,8 @@ impl Benchmark {
     }
 }
 
-/// Bytes as text.
-pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+/// Bytes as text, two lower-case digits each.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -119,8 +119,7 @@ fn worked_out(subject: Subject, seed: u64) -> Vec<Question> {
     (1..).zip(&subject.exam(seed, WORKED_OUT)).map(question).collect()
 }
 
-/// Reads a benchmark from a file. What is a table ends in `.csv` or `.tsv`, parquet begins with its mark; all else is taken for JSON,
-/// one object a line, or an array of objects.
+/// Reads a benchmark from the [rows](read_rows) of a file.
 ///
 /// The columns are those of the public sets, which are known ([`Columns::KNOWN`]), unless the caller names them. `seed` decides the
 /// order of choices.
@@ -134,12 +133,20 @@ pub fn load(
     columns: Option<&Columns>,
     seed: u64,
 ) -> Result<Benchmark, BenchmarkError> {
-    let is = |ending: &str| file.len() >= ending.len() && file.to_ascii_lowercase().ends_with(ending);
-    let rows = match () {
-        () if is(".csv") => csv_rows(file, bytes, b',')?,
-        () if is(".tsv") => csv_rows(file, bytes, b'\t')?,
-        () if bytes.starts_with(b"PAR1") => parquet_rows(file, bytes)?,
-        () => json_rows(file, bytes)?,
-    };
-    from_rows(name, file, &rows, columns, seed)
+    from_rows(name, file, &read_rows(file, bytes)?, columns, seed)
+}
+
+/// The rows of a file. What is a table ends in `.csv` or `.tsv`, parquet ends in `.parquet` or begins with its mark; all else is taken
+/// for JSON, one object a line, or an array of objects.
+///
+/// # Errors
+/// When the file cannot be read as what it is called, or ends too early.
+pub fn read_rows(file: &str, bytes: &[u8]) -> Result<Vec<Row>, BenchmarkError> {
+    let is = |ending: &str| file.to_ascii_lowercase().ends_with(ending);
+    match () {
+        () if is(".csv") => csv_rows(file, bytes, b','),
+        () if is(".tsv") => csv_rows(file, bytes, b'\t'),
+        () if is(".parquet") || bytes.starts_with(b"PAR1") => parquet_rows(file, bytes),
+        () => json_rows(file, bytes),
+    }
 }

@@ -63,8 +63,8 @@ fn object(file: &str, line: u64, value: Value) -> Result<Map<String, Value>, Ben
     }
 }
 
-/// What a value is, in words.
-pub(super) const fn kind(value: &Value) -> &'static str {
+/// What a value is, in words: `a list`.
+pub const fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Bool(_) => "true or false",

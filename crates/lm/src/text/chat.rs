@@ -49,17 +49,14 @@ impl ChatTemplate {
             }
             _ => None,
         };
-        let token = |key: &str| {
-            let token = setting(key)?;
-            let content = token.as_str().or_else(|| token.get("content")?.as_str())?;
-            Some((key.to_owned(), content.to_owned()))
-        };
+        let token = |key: &str| Some((key.to_owned(), special_token(settings?, key)?.to_owned()));
         let special = ["bos_token", "eos_token", "pad_token", "unk_token"].into_iter().filter_map(token).collect();
-        Some(Self { source: from_file.or_else(from_settings)?, special })
+        Some(Self { source: without_generation_tags(&from_file.or_else(from_settings)?), special })
     }
 
-    /// The text of a conversation, up to where the model answers. No date is given, so that it is the same on every day.
-    pub fn render(&self, messages: &[Message]) -> Result<String, TextError> {
+    /// The text of a conversation, up to where the model answers, or to its end. No date is given, so that it is the same on every
+    /// day.
+    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String, TextError> {
         if self.source.len() > LONGEST_TEMPLATE {
             return Err(TextError::Template { reason: format!("it is longer than {LONGEST_TEMPLATE} bytes") });
         }
@@ -77,9 +74,34 @@ impl ChatTemplate {
         let messages: Vec<Jinja> = messages.iter().map(turn).collect();
         let rendered = environment
             .template_from_str(&self.source)
-            .and_then(|template| template.render(context! { messages, add_generation_prompt => true }));
+            .and_then(|template| template.render(context! { messages, add_generation_prompt }));
         rendered.map_err(|error| TextError::Template { reason: reason(&error) })
     }
+}
+
+/// How a special token is written, by the tokenizer's settings.
+pub(super) fn special_token<'settings>(settings: &'settings Value, key: &str) -> Option<&'settings str> {
+    let token = settings.get(key)?;
+    token.as_str().or_else(|| token.get("content")?.as_str())
+}
+
+/// A template in which transformers' tags around what the model says (`{% generation %}`), which are no Jinja, are tags that do
+/// nothing; the space around them is kept or trimmed as before.
+fn without_generation_tags(source: &str) -> String {
+    let mut plain = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some((before, (tag, after))) =
+        rest.split_once("{%").and_then(|(before, tag)| Some((before, tag.split_once("%}")?)))
+    {
+        let replaced = match tag.trim_matches(|c: char| c.is_whitespace() || matches!(c, '-' | '+')) {
+            name @ "generation" => tag.replace(name, " if true "),
+            name @ "endgeneration" => tag.replace(name, " endif "),
+            _ => tag.to_owned(),
+        };
+        plain.extend([before, "{%", &replaced, "%}"]);
+        rest = after;
+    }
+    plain + rest
 }
 
 /// What went wrong, in the words of whoever noticed it.

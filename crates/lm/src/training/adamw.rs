@@ -51,6 +51,16 @@ impl AdamW {
         self.steps
     }
 
+    /// Each parameter with the running means of its gradient and of the gradient's square.
+    pub(super) fn moments(&self) -> impl Iterator<Item = (&Parameter, [&Tensor; 2])> {
+        self.moments.iter().map(|(parameter, Moments { mean, square })| (parameter, [mean, square]))
+    }
+
+    /// Goes on as one that has made so many steps, whose moments have been put in place.
+    pub(super) const fn resume_at(&mut self, steps: u64) {
+        self.steps = steps;
+    }
+
     /// Moves the variables by the mean of `gradients` times `scale`, which is below 1 where they are clipped. A variable without a
     /// gradient stays, as in PyTorch.
     ///

@@ -55,12 +55,16 @@ impl Gradients {
         self.sums.get(parameter)
     }
 
-    /// The Euclidean norm of all gradients of the mean.
+    /// The Euclidean norms of the gradients of the mean, role by role; that of all together is the root of the sum of their squares.
     ///
     /// # Errors
     /// Where the device fails.
-    pub fn norm(&self) -> Result<f64> {
-        let squares = self.sums.values().map(sum_of_squares).sum::<Result<f64>>()?;
-        Ok(squares.sqrt() / self.targets as f64)
+    pub fn norms(&self) -> Result<BTreeMap<String, f64>> {
+        let mut squares: BTreeMap<String, f64> = BTreeMap::new();
+        for (parameter, sum) in &self.sums {
+            *squares.entry(parameter.role.clone().into_owned()).or_default() += sum_of_squares(sum)?;
+        }
+        let targets = self.targets as f64;
+        Ok(squares.into_iter().map(|(role, square)| (role, square.sqrt() / targets)).collect())
     }
 }

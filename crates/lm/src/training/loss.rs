@@ -10,7 +10,7 @@ use crate::decoder::Decoder;
 use crate::ops::contiguous;
 
 /// Logits that are held at a time.
-const LOGITS: usize = 1 << 24;
+pub(super) const LOGITS: usize = 1 << 24;
 
 impl Decoder {
     /// Adds the gradients of a pack's loss to `gradients`, and the loss.

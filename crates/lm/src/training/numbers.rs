@@ -124,7 +124,7 @@ fn bands<'s>(x: &'s mut CpuStorage, layout: &Layout) -> Result<rayon::slice::Chu
 }
 
 /// Puts other numbers where a tensor's are.
-fn set(x: &Tensor, numbers: &Tensor) -> Result<()> {
+pub(super) fn set(x: &Tensor, numbers: &Tensor) -> Result<()> {
     x.flatten_all()?.slice_set(&numbers.flatten_all()?.contiguous()?, 0, 0)
 }
 

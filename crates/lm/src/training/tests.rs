@@ -189,7 +189,8 @@ fn steps_lose_what_they_lose_in_pytorch() {
                 .chunks(2 - number % 2)
                 .map(|some| Pack::new(some, training.decoder().config()).unwrap())
                 .collect();
-            let step = training.step(&packs).unwrap();
+            packs.iter().try_for_each(|pack| training.learn(pack)).unwrap();
+            let step = training.step().unwrap();
             assert!((step.loss - loss).abs() < 1e-4, "{} step {number}: {} not {loss}", run.model, step.loss);
             assert!((step.gradient_norm / norm - 1.0).abs() < 1e-3, "{number}: {} not {norm}", step.gradient_norm);
         }
@@ -250,7 +251,8 @@ fn what_is_chosen_is_trained_and_all_else_stays_what_it_is() {
         }
         let mut training = Training::new(decoder, trainables, settings(Keep::BlockInputs)).unwrap();
         for _ in 0..3 {
-            training.step(std::slice::from_ref(&pack)).unwrap();
+            training.learn(&pack).unwrap();
+            training.step().unwrap();
         }
         for ((parameter, variable), before) in training.trainables().iter().zip(&before) {
             assert!(numbers(variable) != *before, "{name}: {parameter}");
@@ -372,9 +374,9 @@ fn a_step_that_gives_no_number_leaves_the_weights_as_they_were() {
         others.map(|(_, variable)| numbers(variable)).collect()
     };
     let before = others(&training);
-    let error = training.step(&[pack]).unwrap_err();
+    let error = training.learn(&pack).and_then(|()| training.step().map(drop)).unwrap_err();
     assert!(error.to_string().starts_with("the loss in step 0 is NaN"), "{error}");
-    assert!(matches!(training.step(&[]), Err(TrainingError::NoTargets)));
+    assert!(matches!(training.step(), Err(TrainingError::NoTargets)));
     assert_eq!(others(&training), before);
 }
 

@@ -7,6 +7,6 @@ use crate::benchmark::{BenchmarkError, Row};
 /// # Errors
 /// Always.
 pub fn parquet_rows(file: &str, _bytes: &[u8]) -> Result<Vec<Row>, BenchmarkError> {
-    let problem = "this program reads no parquet; give the questions as JSON lines or CSV".into();
+    let problem = "this program reads no parquet; give the rows as JSON lines or CSV".into();
     Err(BenchmarkError::Parquet { file: file.into(), problem })
 }
