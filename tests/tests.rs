@@ -18,6 +18,9 @@ mod recipes;
 /// Modules taken out of a model and plugged in elsewhere, LoRA adapters, and the spectra of changes.
 mod plugins;
 
+/// Modules that are trained while the others are frozen.
+mod freezing;
+
 /// Models that speak: what they say, exams, and which modules carry a skill.
 mod listening;
 

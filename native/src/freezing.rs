@@ -2,6 +2,7 @@
 
 mod card;
 mod error;
+pub mod export;
 mod memory;
 mod run_folder;
 mod tensorboard;
@@ -29,7 +30,7 @@ use stethoscope_lm::text::Text;
 use stethoscope_lm::training::data::{Conversations, Order, Prepared, Shown, Template, prepare};
 use stethoscope_lm::training::estimate::cost;
 use stethoscope_lm::training::run::{Run, steps, training_settings, warm_up};
-use stethoscope_lm::training::{Chosen, Example, Training, TrainingError, arrays, notes};
+use stethoscope_lm::training::{Chosen, Example, Pack, Training, TrainingError, arrays, notes};
 use stethoscope_lm::weights::SharedTensors;
 
 use crate::files::{OpenOptions, open_reference};
@@ -79,11 +80,67 @@ pub async fn freeze(
         form: request.form,
     };
     report.envelope.seed = Some(request.settings.seed);
-    if let Some(out) = &request.out {
-        train(platform, request, Path::new(out), ready, &mut report, observe).await?;
-        report.out = Some(out.clone());
+    match &request.out {
+        Some(out) => {
+            train(platform, request, Path::new(out), ready, &mut report, observe).await?;
+            report.out = Some(out.clone());
+        }
+        None if ready.plan.available.is_none_or(|available| ready.plan.memory.total() <= available) => {
+            report.plan.seconds = Some(seconds(request, ready, observe).await?);
+            observe(Event::FreezePlan(Box::new(report.plan.clone()))).await?;
+        }
+        None => {}
     }
     Ok(report)
+}
+
+/// How long all steps will take, by how long one block takes: all of it but the optimiser's own arithmetic.
+async fn seconds(
+    request: &FreezeRequest,
+    ready: Ready,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<f64, JobError> {
+    let (steps, settings) = (ready.plan.steps, &request.settings);
+    let blocks = ready.order.blocks(0);
+    let tokens = |block: &Vec<usize>| block.iter().map(|&at| ready.data[at].tokens.len()).sum::<usize>();
+    // The last one of an epoch is seldom full.
+    let fullest = blocks.iter().max_by_key(|block| tokens(block)).cloned().unwrap_or_default();
+    let mean = blocks.iter().map(tokens).sum::<usize>() as f64 / blocks.len().max(1) as f64;
+    let share = mean / tokens(&fullest).max(1) as f64;
+    let mut training = loaded(&ready, settings, observe).await?;
+    let examples: Vec<Example> = fullest.iter().map(|&at| ready.data[at].clone()).collect();
+    let pack = Pack::new(&examples, training.decoder().config()).map_err(FreezeError::of_step)?;
+    let mut fastest = f64::INFINITY;
+    // The first one touches memory that the others find there.
+    for _ in 0..TIMED_BLOCKS {
+        observe(Event::Rows { done: 0, of: steps }).await?;
+        let start = Instant::now();
+        training.learn(&pack).map_err(FreezeError::of_step)?;
+        fastest = fastest.min(start.elapsed().as_secs_f64());
+        if fastest > PATIENCE {
+            break;
+        }
+    }
+    Ok(fastest * share * (steps * settings.batch) as f64)
+}
+
+/// Blocks that are timed for an estimate.
+const TIMED_BLOCKS: usize = 3;
+/// Seconds of a block that is timed once.
+const PATIENCE: f64 = 10.0;
+
+/// The model in memory, ready to be trained.
+async fn loaded(
+    ready: &Ready,
+    settings: &FreezeSettings,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<Training, JobError> {
+    let shared = SharedTensors::default();
+    let told = async |done, of| observe(Event::Rows { done, of }).await;
+    let loading = Decoder::load_to_train(&ready.model, &ready.device, &shared, &ready.chosen.parameters, told);
+    let (decoder, trainables) = loading.await.map_err(FreezeError::from)?;
+    Ok(Training::new(decoder, trainables, training_settings(settings, ready.plan.steps))
+        .map_err(FreezeError::of_step)?)
 }
 
 /// Some examples as they would be trained on: what `--show-data` shows.
@@ -111,8 +168,7 @@ async fn ready(platform: &Platform, request: &FreezeRequest) -> Result<Ready, Jo
     let data = Read::new(&request.data, request, text.as_ref(), &config)?;
     let eval = request.eval.as_ref().map(|eval| Read::new(eval, request, text.as_ref(), &config)).transpose()?;
     let block = usize::try_from(settings.block).unwrap_or(usize::MAX);
-    let order = Order::new(&data.prepared.lengths(), block, settings.seed);
-    let steps = settings.max_steps.unwrap_or_else(|| steps(&order, settings.epochs, settings.batch));
+    let (order, steps) = steps_of(&data, settings);
     let held_out = eval.as_ref().map_or_else(Vec::new, |eval| {
         let blocks = Order::new(&eval.prepared.lengths(), block, settings.seed).blocks(0);
         let examples = |block: &Vec<usize>| block.iter().map(|&at| eval.prepared.examples[at].clone()).collect();
@@ -219,6 +275,19 @@ fn text(model: &Model) -> Result<Option<Text>, FreezeError> {
         .map_err(|source| FreezeError::Text { reference: model.checkpoint.reference.clone(), source })
 }
 
+fn conversations(file: &str) -> Result<Conversations, FreezeError> {
+    let bytes = fs::read(file).map_err(|source| FreezeError::File { path: PathBuf::from(file), source })?;
+    Ok(Conversations::read(file, &bytes, None)?)
+}
+
+/// The order of the examples, and how many steps they make.
+fn steps_of(data: &Read, settings: &FreezeSettings) -> (Order, u64) {
+    let block = usize::try_from(settings.block).unwrap_or(usize::MAX);
+    let order = Order::new(&data.prepared.lengths(), block, settings.seed);
+    let steps = settings.max_steps.unwrap_or_else(|| steps(&order, settings.epochs, settings.batch));
+    (order, steps)
+}
+
 /// A file of examples.
 struct Read {
     prepared: Prepared,
@@ -232,8 +301,7 @@ impl Read {
         text: Option<&Text>,
         config: &DecoderConfig,
     ) -> Result<Self, FreezeError> {
-        let bytes = fs::read(file).map_err(|source| FreezeError::File { path: PathBuf::from(file), source })?;
-        let conversations = Conversations::read(file, &bytes, None)?;
+        let conversations = conversations(file)?;
         let template = request.template.map(|template| match template {
             ExampleTemplate::Chat => Template::Chat,
             ExampleTemplate::S1 => Template::S1,
@@ -284,17 +352,9 @@ async fn train(
     };
     let (mut folder, made, checkpoint) = RunFolder::open(run_folder::beside(out), &identity, request.force)?;
     let peak = PeakMemory::watch();
-    let shared = SharedTensors::default();
-    let trained = &ready.chosen.parameters;
-    let (decoder, trainables) =
-        Decoder::load_to_train(&ready.model, &ready.device, &shared, trained, async |done, of| {
-            observe(Event::Rows { done, of }).await
-        })
-        .await
-        .map_err(FreezeError::from)?;
     let steps = ready.plan.steps;
-    let training = Training::new(decoder, trainables, training_settings(settings, steps)).map_err(FreezeError::from)?;
-    let mut run = Run::new(training, ready.data, ready.order, &ready.held_out, settings.batch, steps);
+    let training = loaded(&ready, settings, observe).await?;
+    let mut run = Run::new(training, ready.data, ready.order, &ready.held_out, settings, steps);
     let run = run.as_mut().map_err(|error| FreezeError::from(std::mem::replace(error, TrainingError::NoTargets)))?;
     if let Some(checkpoint) = checkpoint {
         let files = open_reference(&checkpoint.display().to_string(), &OpenOptions::default()).await?;

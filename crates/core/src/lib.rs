@@ -27,6 +27,7 @@ pub mod conformance;
 pub mod delta;
 pub mod dequantise;
 pub mod dtype;
+pub mod export;
 pub mod fingerprint;
 pub mod folder;
 pub mod freezing;

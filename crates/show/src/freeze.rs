@@ -1,5 +1,6 @@
 //! What trains and what that costs, and what came of it, in a terminal.
 
+use stethoscope_core::export::Exported;
 use stethoscope_core::freezing::{DataSummary, FreezePlan, FreezeReport, TrainedForm, TrainingMemory, TrainingStep};
 
 use super::modules::label;
@@ -43,6 +44,25 @@ pub fn table(report: &FreezeReport, width: usize, color: bool) -> String {
         sheet.gap();
         ending(report, out, &mut sheet);
     }
+    sheet.finish()
+}
+
+/// What was written for another trainer to `out`, as text like that of [`table`].
+pub fn exported(exported: &Exported, out: &str, width: usize, color: bool) -> String {
+    let mut sheet = Sheet::new(width.max(1), color);
+    let trained = &exported.trained;
+    let count = trained.names.len() as u64;
+    let text = format!(
+        "{} tensor{} train, {}; these expressions pick them and no others:",
+        grouped(count),
+        plural(count),
+        counted_parameters(trained.parameters)
+    );
+    sheet.paragraph(Style::Strong, &text, 0, 2);
+    trained.expressions.iter().for_each(|expression| sheet.paragraph(Style::Plain, &printable(expression), 2, 4));
+    sheet.notices(&trained.notes, &[]);
+    sheet.gap();
+    sheet.paragraph(Style::Faint, &format!("Written to {}.", printable(out)), 0, 2);
     sheet.finish()
 }
 

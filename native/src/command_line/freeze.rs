@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+use stethoscope_core::export::Trainer;
 use stethoscope_core::freezing::{ExampleTemplate, FreezeRequest, FreezeSettings, RateShape, TrainedForm};
 use stethoscope_core::work::{Event, Request};
 use stethoscope_show as show;
@@ -12,7 +13,7 @@ use super::merge::word;
 use super::output::{self, Destination};
 use super::reporting::Reporting;
 use super::{Failure, progress};
-use crate::freezing;
+use crate::freezing::{self, export};
 
 /// What `freeze` is asked.
 #[derive(clap::Args)]
@@ -43,6 +44,9 @@ pub struct Arguments {
     /// Train nothing: show the first N examples, and which of their tokens are learnt.
     #[arg(long, value_name = "N", conflicts_with_all = ["out", "plan"])]
     show_data: Option<usize>,
+    /// Train nothing: write what tells this trainer to do the same (axolotl: a configuration; trl: a script) to OUT.
+    #[arg(long, value_enum, value_name = "axolotl|trl", requires = "out")]
+    export: Option<Cluster>,
     #[command(flatten)]
     settings: Settings,
     #[command(flatten)]
@@ -55,6 +59,12 @@ pub struct Arguments {
 enum Form {
     Model,
     Plugin,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Cluster {
+    Axolotl,
+    Trl,
 }
 
 /// How a model is trained. What is not given is as s1 was trained.
@@ -170,6 +180,19 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             })
             .collect();
         return Ok(Destination::Standard.write(text.as_bytes(), false)?);
+    }
+    if let (Some(cluster), Some(out)) = (arguments.export, &arguments.out) {
+        let trainer = match cluster {
+            Cluster::Axolotl => Trainer::Axolotl,
+            Cluster::Trl => Trainer::Trl,
+        };
+        let file = Destination::File(out.clone());
+        output::check(std::slice::from_ref(&file), request.force)?;
+        let exported = progress::watch(async |_| export::exported(&platform, &request, trainer, out).await)?;
+        file.write(exported.text.as_bytes(), request.force)?;
+        let (width, color) = output::terminal();
+        return Ok(Destination::Standard
+            .write(show::freeze::exported(&exported, &text(out), width, color).as_bytes(), false)?);
     }
     let is_training = request.out.is_some();
     let report = progress::follow(platform.run(Request::Freeze(request)), |event| match event {

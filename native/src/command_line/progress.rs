@@ -10,7 +10,9 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::task::AtomicWaker;
 use indicatif::{ProgressBar, ProgressStyle};
+use stethoscope_core::freezing::TrainingStep;
 use stethoscope_core::work::{Cancelled, Event};
+use stethoscope_show::numbers::{bytes, significant};
 
 use super::Failure;
 use crate::platform::{Job, JobError};
@@ -93,8 +95,17 @@ fn show(bar: &ProgressBar, event: &Event) {
             bar.set_length(*of);
             bar.set_position(*done);
         }
+        Event::TrainingStep(step) => bar.set_message(told(step)),
         _ => {}
     }
+}
+
+/// What stands behind the bar of a training.
+fn told(step: &TrainingStep) -> String {
+    let speed = significant(step.tokens as f64 / step.seconds);
+    let memory = step.peak_bytes.map_or_else(String::new, |peak| format!(", {}", bytes(peak)));
+    let held_out = step.held_out.map_or_else(String::new, |loss| format!(" ({loss:.4} held out)"));
+    format!(" · step {} of {}, loss {:.4}{held_out}, {speed} tokens/s{memory}", step.step, step.of, step.loss)
 }
 
 fn follow_to_its_end<R>(job: Job, result: impl Fn(Event) -> Option<R>) -> Result<R, Failure> {
@@ -108,7 +119,9 @@ fn follow_to_its_end<R>(job: Job, result: impl Fn(Event) -> Option<R>) -> Result
             return Err(Failure::Interrupted);
         }
         match job.events.recv_timeout(PATIENCE) {
-            Ok(event @ (Event::Planned { .. } | Event::Progress { .. } | Event::Rows { .. })) => show(&bar, &event),
+            Ok(
+                event @ (Event::Planned { .. } | Event::Progress { .. } | Event::Rows { .. } | Event::TrainingStep(_)),
+            ) => show(&bar, &event),
             // Both are in the result, which is shown whole.
             Ok(Event::Warning(_) | Event::Tensor(_)) | Err(RecvTimeoutError::Timeout) => {}
             Ok(event @ Event::Token(_)) => {
@@ -128,7 +141,7 @@ fn follow_to_its_end<R>(job: Job, result: impl Fn(Event) -> Option<R>) -> Result
 /// Speed and time left where bytes are read.
 const BYTES: &str = "{bar:30} {decimal_bytes} of {decimal_total_bytes}, {decimal_bytes_per_sec}, {eta} left";
 /// Time left where they are not what counts.
-const ROWS: &str = "{bar:30} {pos} of {len}, {eta} left";
+const ROWS: &str = "{bar:30} {pos} of {len}, {eta} left{msg}";
 
 /// A bar on standard error; hidden where that is not a terminal.
 fn bar() -> ProgressBar {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use stethoscope_core::export::ExportError;
 use stethoscope_core::recipe::RecipeError;
 use stethoscope_lm::LmError;
 use stethoscope_lm::config::ConfigError;
@@ -107,6 +108,19 @@ pub enum FreezeError {
         /// The folder.
         folder: PathBuf,
     },
+    /// Other trainers do not read such data.
+    #[error(
+        "{file} holds {kind} that other trainers do not put into text as here; write its examples as chats (JSON lines with          `messages`), which they do, or train here"
+    )]
+    NotForOthers {
+        /// The file.
+        file: String,
+        /// What it holds.
+        kind: String,
+    },
+    /// Another trainer cannot be told.
+    #[error(transparent)]
+    Export(Box<ExportError>),
     /// What was trained does not fit the model that it was trained in.
     #[error("putting the trained modules into the model")]
     Result(#[source] Box<RecipeError>),
@@ -115,7 +129,14 @@ pub enum FreezeError {
 impl FreezeError {
     /// Whether what was asked was wrong, rather than what was found.
     pub const fn is_misuse(&self) -> bool {
-        matches!(self, Self::Chosen(_) | Self::Setting { .. } | Self::OtherRun { .. })
+        matches!(
+            self,
+            Self::Chosen(_)
+                | Self::Setting { .. }
+                | Self::OtherRun { .. }
+                | Self::Export(_)
+                | Self::NotForOthers { .. }
+        )
     }
 }
 

@@ -25,49 +25,55 @@ impl EventFile {
             }
         }
         let mut file = Self(File::create(folder.join(format!("{PREFIX}{:010}.stethoscope", now() as u64)))?);
-        let mut event = Vec::new();
-        double(&mut event, 1, now());
-        bytes(&mut event, 3, b"brain.Event:2");
-        file.record(&event)?;
+        file.0.write_all(&record(&version(now())))?;
         before.iter().try_for_each(|step| file.step(step))?;
         Ok(file)
     }
 
     /// Adds what was seen of a step.
     pub fn step(&mut self, step: &TrainingStep) -> io::Result<()> {
-        let mut summary = Vec::new();
-        let mut scalar = |tag: &str, value: f64| {
-            let mut one = Vec::new();
-            bytes(&mut one, 1, tag.as_bytes());
-            float(&mut one, 2, value as f32);
-            bytes(&mut summary, 1, &one);
-        };
-        scalar("train/loss", step.loss);
-        scalar("train/gradient_norm", step.gradient_norm);
-        scalar("train/rate", step.rate);
-        scalar("train/epoch", step.epoch);
-        if step.seconds > 0.0 {
-            scalar("speed/tokens_per_second", step.tokens as f64 / step.seconds);
-        }
-        if let Some(held_out) = step.held_out {
-            scalar("eval/loss", held_out);
-        }
-        if let Some(bytes) = step.peak_bytes {
-            scalar("memory/peak_bytes", bytes as f64);
-        }
-        for (role, norm) in &step.gradient_norms {
-            scalar(&format!("gradient_norm/{}", role.name()), *norm);
-        }
-        let mut event = Vec::new();
-        double(&mut event, 1, now());
-        integer(&mut event, 2, step.step);
-        bytes(&mut event, 5, &summary);
-        self.record(&event)
+        self.0.write_all(&record(&event(now(), step.step, &scalars(step))))
     }
+}
 
-    fn record(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(&record(bytes))
+/// What a step is told as, by name.
+fn scalars(step: &TrainingStep) -> Vec<(String, f64)> {
+    let mut scalars = vec![
+        ("train/loss".to_owned(), step.loss),
+        ("train/gradient_norm".to_owned(), step.gradient_norm),
+        ("train/rate".to_owned(), step.rate),
+        ("train/epoch".to_owned(), step.epoch),
+    ];
+    let speed = (step.seconds > 0.0).then(|| step.tokens as f64 / step.seconds);
+    scalars.extend(speed.map(|speed| ("speed/tokens_per_second".to_owned(), speed)));
+    scalars.extend(step.held_out.map(|loss| ("eval/loss".to_owned(), loss)));
+    scalars.extend(step.peak_bytes.map(|bytes| ("memory/peak_bytes".to_owned(), bytes as f64)));
+    scalars.extend(step.gradient_norms.iter().map(|(role, norm)| (format!("gradient_norm/{}", role.name()), *norm)));
+    scalars
+}
+
+/// The event that a file begins with.
+fn version(time: f64) -> Vec<u8> {
+    let mut event = Vec::new();
+    double(&mut event, 1, time);
+    bytes(&mut event, 3, b"brain.Event:2");
+    event
+}
+
+/// Some numbers of one step.
+fn event(time: f64, step: u64, scalars: &[(String, f64)]) -> Vec<u8> {
+    let mut summary = Vec::new();
+    for (tag, value) in scalars {
+        let mut one = Vec::new();
+        bytes(&mut one, 1, tag.as_bytes());
+        float(&mut one, 2, *value as f32);
+        bytes(&mut summary, 1, &one);
     }
+    let mut event = Vec::new();
+    double(&mut event, 1, time);
+    integer(&mut event, 2, step);
+    bytes(&mut event, 5, &summary);
+    event
 }
 
 /// What `TensorBoard` takes for an event file begins so.
@@ -125,6 +131,15 @@ fn bytes(out: &mut Vec<u8>, field: u64, value: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What `TensorBoard`'s own writer makes of the same (`tests/goldens/event_file.py`).
+    #[test]
+    fn files_are_those_that_tensorboard_writes() {
+        let scalars = [("train/loss".to_owned(), 2.5), ("gradient_norm/o_proj".to_owned(), 0.1)];
+        let ours = [record(&version(1_700_000_000.25)), record(&event(1_700_000_001.5, 300, &scalars))].concat();
+        let golden = include_bytes!("../../../tests/data/training/tensorboard.tfevents");
+        assert_eq!(ours, golden);
+    }
 
     /// The check value of RFC 3720, B.4, and that of the nine digits, which every catalogue of CRCs gives.
     #[test]

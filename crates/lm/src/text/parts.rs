@@ -24,17 +24,45 @@ impl Text {
     /// # Errors
     /// What the tokenizer says.
     pub fn encode_parts(&self, parts: &[Part<'_>], is_beginning: bool) -> Result<Vec<(u32, bool)>, TextError> {
-        let text: String = parts.iter().map(|part| part.text).collect();
-        let encoding = self.tokenizer.encode(text, is_beginning);
-        let encoding = encoding.map_err(|error| TextError::Encode { reason: error.to_string() })?;
+        let encoding = self.encoding(parts, is_beginning)?;
         let Some(cut) = first_cut(&encoding, parts) else { return Ok(marked(&encoding, parts)) };
         // There are parts on both sides of a cut, so that either side has fewer.
         let (before, behind) = parts.split_at(cut);
         let mut tokens = self.encode_parts(before, is_beginning)?;
-        tokens.extend(self.encode_parts(behind, false)?);
+        tokens.extend(self.encode_behind(behind)?);
         Ok(tokens)
     }
+
+    /// The tokens of parts that stand behind others. Tokenizers like `SentencePiece`'s put a space before every text, and here there is
+    /// none: then the parts are encoded behind a line break, whose tokens are left out again.
+    fn encode_behind(&self, parts: &[Part<'_>]) -> Result<Vec<(u32, bool)>, TextError> {
+        let tokens = self.encode_parts(parts, false)?;
+        let first = tokens.first().and_then(|&(token, _)| self.tokenizer.id_to_token(token)).unwrap_or_default();
+        let begin = parts.iter().find_map(|part| part.text.chars().next());
+        if !first.starts_with(SPACE) || begin.is_some_and(|begin| begin == SPACE || begin.is_whitespace()) {
+            return Ok(tokens);
+        }
+        let anchored = [&[ANCHOR], parts].concat();
+        let encoding = self.encoding(&anchored, false)?;
+        if first_cut(&encoding, &anchored).is_some() {
+            return Ok(tokens);
+        }
+        let left_out = spelled(&encoding).take_while(|spelled| spelled.to <= ANCHOR.text.len()).count();
+        Ok(marked(&encoding, &anchored).split_off(left_out))
+    }
+
+    fn encoding(&self, parts: &[Part<'_>], is_beginning: bool) -> Result<Encoding, TextError> {
+        let text: String = parts.iter().map(|part| part.text).collect();
+        let encoding = self.tokenizer.encode(text, is_beginning);
+        encoding.map_err(|error| TextError::Encode { reason: error.to_string() })
+    }
 }
+
+/// How `SentencePiece` writes a space.
+const SPACE: char = '▁';
+
+/// What no word goes on from.
+const ANCHOR: Part<'_> = Part { text: "\n", is_target: false };
 
 /// A token that stands for something in the text, rather than one that the tokenizer added.
 struct Spelled {

@@ -26,20 +26,25 @@ pub struct Blocks {
     of_epoch: Vec<Vec<usize>>,
     /// The next one.
     at: usize,
+    /// Epochs after which there are no more.
+    epochs: Option<u64>,
 }
 
 impl Blocks {
-    /// From the first of the first epoch on.
-    pub fn new(order: Order) -> Self {
+    /// From the first of the first epoch on, to the end of the last, if there is one.
+    pub fn new(order: Order, epochs: Option<u64>) -> Self {
         let of_epoch = order.blocks(0);
-        Self { order, epoch: 0, of_epoch, at: 0 }
+        Self { order, epoch: 0, of_epoch, at: 0, epochs }
     }
 
-    /// The next so many blocks, each a list of examples; an epoch that ends is followed by the next.
+    /// The next so many blocks, each a list of examples; an epoch that ends is followed by the next. Behind the last, fewer.
     pub fn take(&mut self, count: usize) -> Vec<Vec<usize>> {
         let mut taken = Vec::with_capacity(count);
         while taken.len() < count && !self.of_epoch.is_empty() {
             if self.at == self.of_epoch.len() {
+                if self.epochs.is_some_and(|epochs| self.epoch + 1 >= epochs) {
+                    break;
+                }
                 self.epoch += 1;
                 (self.of_epoch, self.at) = (self.order.blocks(self.epoch), 0);
             }
@@ -55,7 +60,7 @@ impl Blocks {
     }
 }
 
-/// How many steps see every example so often; the last one may see some once more.
+/// How many steps see every example so often; the last one may be of fewer blocks.
 pub fn steps(order: &Order, epochs: u64, batch: u64) -> u64 {
     let blocks: u64 = (0..epochs).map(|epoch| order.blocks(epoch).len() as u64).sum();
     blocks.div_ceil(batch.max(1))
@@ -86,7 +91,7 @@ pub fn training_settings(settings: &FreezeSettings, steps: u64) -> TrainingSetti
 }
 
 impl Run {
-    /// One that has made no steps, of `steps` in all.
+    /// One that has made no steps, of `steps` in all: as many as see every example so often, or as many as are asked for.
     ///
     /// # Errors
     /// Held-out examples that the model cannot read, by their number.
@@ -95,13 +100,14 @@ impl Run {
         examples: Vec<Example>,
         order: Order,
         held_out: &[Vec<Example>],
-        batch: u64,
+        settings: &FreezeSettings,
         steps: u64,
     ) -> Result<Self, TrainingError> {
         let config = training.decoder().config();
         let held_out = held_out.iter().map(|block| Pack::new(block, config)).collect::<Result<_, _>>()?;
-        let batch = usize::try_from(batch).unwrap_or(usize::MAX);
-        Ok(Self { training, examples, held_out, batch, steps, blocks: Blocks::new(order) })
+        let batch = usize::try_from(settings.batch).unwrap_or(usize::MAX);
+        let epochs = if settings.max_steps.is_some() { None } else { Some(settings.epochs) };
+        Ok(Self { training, examples, held_out, batch, steps, blocks: Blocks::new(order, epochs) })
     }
 
     /// The training as it is now.

@@ -3,6 +3,7 @@
 //! Nothing here passes or fails: the numbers are for people, and those that are worth keeping are saved with the machine
 //! that they were measured on.
 
+mod freeze;
 mod generate;
 mod gpu;
 mod machine;
@@ -42,6 +43,8 @@ pub enum Benchmark {
     App(AppArguments),
     /// How fast a model of a real one's shape speaks on the CPU, alone and in a batch, against reading its weights.
     Generate(GenerateArguments),
+    /// What training some modules costs, against training everything, and against PyTorch.
+    Freeze(FreezeArguments),
     /// How long 10,000 answers to MATH-500 take to grade, and how often the verdict is that of Math-Verify.
     Grading(GradingArguments),
 }
@@ -137,6 +140,18 @@ pub struct GenerateArguments {
     common: Common,
 }
 
+#[derive(Args)]
+pub struct FreezeArguments {
+    #[command(flatten)]
+    common: Common,
+    /// Leave out PyTorch.
+    #[arg(long)]
+    no_peers: bool,
+    /// A Python that has PyTorch and transformers; without one, a virtual environment is made under target.
+    #[arg(long, value_name = "PROGRAM")]
+    python: Option<PathBuf>,
+}
+
 /// Runs one benchmark.
 pub fn run(benchmark: &Benchmark) -> anyhow::Result<()> {
     let (name, common, result) = match benchmark {
@@ -146,6 +161,9 @@ pub fn run(benchmark: &Benchmark) -> anyhow::Result<()> {
         Benchmark::Merge(arguments) => ("merge", &arguments.common, merge::measure(arguments, &build()?)?),
         Benchmark::Web(arguments) => ("web", &arguments.common, web::measure(&build()?, &arguments.common)?),
         Benchmark::App(arguments) => ("app", &arguments.common, app(arguments)?),
+        Benchmark::Freeze(arguments) => {
+            ("freeze", &arguments.common, freeze::measure(arguments, &arguments.common, &build()?)?)
+        }
         Benchmark::Generate(arguments) => {
             ("generate", &arguments.common, generate::measure(&arguments.common, &build()?)?)
         }

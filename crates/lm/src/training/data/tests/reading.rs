@@ -11,15 +11,16 @@ fn refused(file: &str, bytes: &[u8]) -> String {
     Conversations::read(file, bytes, None).unwrap_err().to_string()
 }
 
-fn turns(conversations: &Conversations) -> Vec<Vec<(&str, Option<&str>, &str)>> {
-    let turns = |row: &'_ Conversation| match &row.content {
+fn turns(conversations: &Conversations) -> Vec<Vec<Turn>> {
+    let turns = |row: &Conversation| match &row.content {
         Content::Turns(turns) => turns.clone(),
         other => panic!("{other:?}"),
     };
-    let rows: Vec<Vec<Turn>> = conversations.rows().iter().map(turns).collect();
-    let leaked: &'static Vec<Vec<Turn>> = Box::leak(Box::new(rows));
-    let turn = |turn: &'static Turn| (&*turn.role, turn.thinking.as_deref(), &*turn.content);
-    leaked.iter().map(|turns| turns.iter().map(turn).collect()).collect()
+    conversations.rows().iter().map(turns).collect()
+}
+
+fn turn((role, thinking, content): (&str, Option<&str>, &str)) -> Turn {
+    Turn { role: role.into(), thinking: thinking.map(str::to_owned), content: content.into() }
 }
 
 #[test]
@@ -40,11 +41,12 @@ fn the_sets_of_the_hub_are_the_same_rows_in_parquet_and_in_json_lines() {
 #[test]
 fn s1k_has_geminis_thinking_line_by_line_and_s1k_1_1_has_deepseeks() {
     let s1k = Conversations::read("s1k.parquet", &shared("s1k.parquet"), None).unwrap();
-    let expected = [("user", None, "Which animal?"), ("assistant", Some("It jumps.\nIt is quick."), "Answer: a fox")];
+    let expected =
+        [("user", None, "Which animal?"), ("assistant", Some("It jumps.\nIt is quick."), "Answer: a fox")].map(turn);
     assert_eq!(turns(&s1k)[1], expected);
     let s1k = Conversations::read("s1k_1_1.parquet", &shared("s1k_1_1.parquet"), None).unwrap();
     let thought = Some("Okay, 12 times 11.\n\n120 plus 12.");
-    assert_eq!(turns(&s1k)[0], [("user", None, "What is 12 times 11?"), ("assistant", thought, "**132**")]);
+    assert_eq!(turns(&s1k)[0], [("user", None, "What is 12 times 11?"), ("assistant", thought, "**132**")].map(turn));
 }
 
 #[test]
@@ -52,11 +54,11 @@ fn chats_are_read_in_both_spellings() {
     let open_ai = json!({ "messages": [{ "role": "user", "content": "a" },
         { "role": "assistant", "content": "b", "reasoning_content": "c" }] });
     let read = conversations(&[open_ai]);
-    assert_eq!(turns(&read), [[("user", None, "a"), ("assistant", Some("c"), "b")]]);
+    assert_eq!(turns(&read), [[("user", None, "a"), ("assistant", Some("c"), "b")].map(turn)]);
     let share_gpt = json!({ "conversations": [{ "from": "human", "value": "a" }, { "from": "gpt", "value": "b" }] });
     let read = conversations(&[share_gpt]);
     assert_eq!(read.kind(), Kind::Messages);
-    assert_eq!(turns(&read), [[("user", None, "a"), ("assistant", None, "b")]]);
+    assert_eq!(turns(&read), [[("user", None, "a"), ("assistant", None, "b")].map(turn)]);
 }
 
 #[test]
@@ -64,16 +66,16 @@ fn questions_and_answers_are_found_by_the_names_of_their_columns() {
     for (question, answer) in [("prompt", "completion"), ("question", "answer"), ("instruction", "output")] {
         let read = conversations(&[json!({ question: "2+2=", answer: 4, "id": 1 })]);
         assert_eq!(read.kind(), Kind::Answers);
-        assert_eq!(turns(&read), [[("user", None, "2+2="), ("assistant", None, "4")]]);
+        assert_eq!(turns(&read), [[("user", None, "2+2="), ("assistant", None, "4")].map(turn)]);
     }
     let alpaca = [
         json!({ "instruction": "Add.", "input": "2, 2", "output": "4" }),
         json!({ "instruction": "Hi", "output": "Ho" }),
     ];
-    assert_eq!(turns(&conversations(&alpaca))[0][0].2, "Add.\n\n2, 2");
-    assert_eq!(turns(&conversations(&alpaca))[1][0].2, "Hi");
+    assert_eq!(turns(&conversations(&alpaca))[0][0].content, "Add.\n\n2, 2");
+    assert_eq!(turns(&conversations(&alpaca))[1][0].content, "Hi");
     let table = Conversations::read("t.csv", b"question,answer,reasoning\n\"a\nb\",c,d\n", None).unwrap();
-    assert_eq!(turns(&table), [[("user", None, "a\nb"), ("assistant", Some("d"), "c")]]);
+    assert_eq!(turns(&table), [[("user", None, "a\nb"), ("assistant", Some("d"), "c")].map(turn)]);
 }
 
 #[test]
@@ -86,7 +88,7 @@ fn columns_can_be_named() {
     };
     let row = json!({ "frage": "a", "antwort": "b", "rolle": "c" }).to_string();
     let read = Conversations::read("t.jsonl", row.as_bytes(), Some(&columns)).unwrap();
-    assert_eq!(turns(&read)[0], [("system", None, "c"), ("user", None, "a"), ("assistant", None, "b")]);
+    assert_eq!(turns(&read)[0], [("system", None, "c"), ("user", None, "a"), ("assistant", None, "b")].map(turn));
     let error =
         Conversations::read("t.jsonl", br#"{"frage":"a","answer":"b"}"#, Some(&columns)).unwrap_err().to_string();
     assert_eq!(

@@ -85,6 +85,16 @@ fn no_token_reaches_from_what_is_read_into_what_is_learnt() {
 }
 
 #[test]
+fn no_space_comes_between_an_answer_and_the_word_that_it_goes_on_from() {
+    let text = TextGolden::read().models["words"].text();
+    let row = json!({ "prompt": "Let me th", "completion": "ink" });
+    assert!(text.encode("Let me think").unwrap().len() < text.encode("Let me th").unwrap().len() + 1);
+    let prepared = prepared(&text, Some(Template::Plain), &[row]).unwrap();
+    assert_eq!(whole(&text, &prepared.examples[0]), "Let me think</s>");
+    assert_eq!(learnt(&text, &prepared.examples[0]), "ink</s>");
+}
+
+#[test]
 fn a_template_that_forgets_what_was_thought_makes_an_example_of_each_answer() {
     // As Qwen3's does, only the last answer keeps its thinking.
     let text = byte_level().text_by(
