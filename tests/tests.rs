@@ -18,6 +18,9 @@ mod recipes;
 /// Modules taken out of a model and plugged in elsewhere, LoRA adapters, and the spectra of changes.
 mod plugins;
 
+/// Several fine-tunes of one base: what they have in common.
+mod task_vectors;
+
 /// Modules that are trained while the others are frozen.
 mod freezing;
 

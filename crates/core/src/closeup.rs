@@ -14,17 +14,16 @@ use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::anatomy::{Site, Slice};
-use crate::checkpoint::{Checkpoint, Location, Storage, Tensor};
-use crate::compute::{Measurement, Piece, Task, piece_length};
+use crate::checkpoint::{Checkpoint, Location, Storage};
+use crate::compute::{Measurement, Piece, Task, WideDecoder, piece_length};
 use crate::delta::reading;
-use crate::dequantise::{Encoded, decode_into_f64};
 use crate::kernels::Detail;
 use crate::model::Model;
 use crate::pairing::{Pair, PairPart, Pairing, counterpart};
 use crate::plan::ReadPlan;
 use crate::quoted::Quoted;
 use crate::region::Region;
-use crate::source::{Block, ReadError};
+use crate::source::ReadError;
 use crate::work::{Cancelled, Event};
 use grouping::{Grouping, Sums};
 
@@ -261,15 +260,12 @@ fn stored(checkpoint: &Checkpoint, storage: &Storage) -> Stored {
 struct Reader {
     sums: Sums,
     values: [Vec<f64>; 2],
-    narrow: Vec<f32>,
-    between: Vec<f64>,
-    narrow_between: Vec<f32>,
+    decoder: WideDecoder,
 }
 
 impl Reader {
     fn new(sums: Sums) -> Self {
-        let (values, narrow) = (<[Vec<f64>; 2]>::default(), Vec::new());
-        Self { sums, values, narrow, between: Vec::new(), narrow_between: Vec::new() }
+        Self { sums, values: Default::default(), decoder: WideDecoder::default() }
     }
 
     /// Adds the elements of a step's first part, which follow those of the step before.
@@ -282,29 +278,11 @@ impl Reader {
         let length = piece_length(&pair.a).max(piece_length(&pair.b));
         for from in (start..end).step_by(length as usize) {
             let piece = Piece::new(region, from..end.min(from + length));
-            for (side, (tensor, blocks)) in [(&pair.a, &task.a), (&pair.b, &task.b)].into_iter().enumerate() {
-                self.decode(side, tensor, step.elements.clone(), blocks, &piece);
+            for (values, (tensor, blocks)) in self.values.iter_mut().zip([(&pair.a, &task.a), (&pair.b, &task.b)]) {
+                self.decoder.decode(tensor, step.elements.clone(), blocks, &piece, values);
             }
             let [a, b] = &self.values;
             self.sums.add(a, b);
-        }
-    }
-
-    fn decode(&mut self, side: usize, tensor: &Tensor, elements: Range<u64>, blocks: &[Block], piece: &Piece) {
-        let blocks: Vec<_> = blocks.iter().map(Block::bytes).collect();
-        let Self { values, narrow, between, narrow_between, .. } = self;
-        let values = &mut values[side];
-        if let Storage::Plain { dtype, .. } = tensor.storage {
-            let bytes = dtype.bytes();
-            let stored = |run: &Range<u64>| {
-                ((run.start - elements.start) * bytes) as usize..((run.end - elements.start) * bytes) as usize
-            };
-            piece.decode(between, values, |run, out| decode_into_f64(dtype, &blocks[0][stored(&run)], out));
-        } else {
-            let encoded = Encoded::new(tensor, elements, &blocks);
-            piece.decode(narrow_between, narrow, |run, out| encoded.decode(run, out));
-            values.clear();
-            values.extend(narrow.iter().copied().map(f64::from));
         }
     }
 }

@@ -387,6 +387,42 @@ impl Piece {
     }
 }
 
+/// Decodes pieces of any tensor into f64, in room that is used again.
+#[derive(Default)]
+pub(crate) struct WideDecoder {
+    narrow: Vec<f32>,
+    between: Vec<f64>,
+    narrow_between: Vec<f32>,
+}
+
+impl WideDecoder {
+    /// The elements of a piece, behind each other; `blocks` are what the tensor's storage needs for `elements`, of which the piece
+    /// is a part.
+    pub(crate) fn decode(
+        &mut self,
+        tensor: &Tensor,
+        elements: Range<u64>,
+        blocks: &[Block],
+        piece: &Piece,
+        values: &mut Vec<f64>,
+    ) {
+        let blocks: Vec<_> = blocks.iter().map(Block::bytes).collect();
+        let Self { narrow, between, narrow_between } = self;
+        if let Storage::Plain { dtype, .. } = tensor.storage {
+            let bytes = dtype.bytes();
+            let stored = |run: &Range<u64>| {
+                ((run.start - elements.start) * bytes) as usize..((run.end - elements.start) * bytes) as usize
+            };
+            piece.decode(between, values, |run, out| decode_into_f64(dtype, &blocks[0][stored(&run)], out));
+        } else {
+            let encoded = Encoded::new(tensor, elements, &blocks);
+            piece.decode(narrow_between, narrow, |run, out| encoded.decode(run, out));
+            values.clear();
+            values.extend(narrow.iter().copied().map(f64::from));
+        }
+    }
+}
+
 /// Whether the two sides may hold different roundings of one value.
 fn rounds_apart(pair: &Pair) -> bool {
     !matches!(

@@ -58,4 +58,5 @@ pub mod source;
 pub mod spectrum;
 pub mod statistics;
 pub mod synthetic;
+pub mod task_vectors;
 pub mod work;

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::checkpoint::Location;
-use crate::pairing::{Pair, Pairing};
+use crate::checkpoint::{Location, Tensor};
+use crate::pairing::{Pair, PairPart, Pairing};
 
 /// Elements of a step, where the storage lets us choose: 2 MiB of BF16 on each side. Small enough that a handful under
 /// way fit in memory anywhere, large enough that handing one to another thread costs nothing beside it.
@@ -54,35 +54,42 @@ impl ReadPlan {
 }
 
 fn steps(index: usize, pair: &Pair, most: Option<u64>) -> Vec<Step> {
-    let row = pair.a.shape.last().copied().unwrap_or(1).max(1);
-    let elements = most.map_or(u64::MAX, |most| (most / row).max(1).saturating_mul(row)).min(pair.a.elements());
-    let granule = common_multiple(pair.a.storage.granule(&pair.a.shape), pair.b.storage.granule(&pair.b.shape));
+    let stretches = stretches(&[&pair.a, &pair.b], &pair.parts, most);
+    stretches.into_iter().map(|elements| step(index, pair, elements)).collect()
+}
+
+/// The elements of every step over tensors of one shape that are read together: those with something selected in them, of no
+/// more than the first rows that have `most` elements.
+pub(crate) fn stretches(tensors: &[&Tensor], parts: &[PairPart], most: Option<u64>) -> Vec<Range<u64>> {
+    let Some(first) = tensors.first() else { return Vec::new() };
+    let row = first.shape.last().copied().unwrap_or(1).max(1);
+    let all = first.elements();
+    let elements = most.map_or(u64::MAX, |most| (most / row).max(1).saturating_mul(row)).min(all);
+    let granules = tensors.iter().map(|tensor| tensor.storage.granule(&tensor.shape));
+    let granule = granules.fold(1, common_multiple);
     let length = (STEP_ELEMENTS / granule).max(1) * granule;
     if elements == 0 {
         // A tensor of no elements still gets its row in the report.
-        return vec![step(index, pair, 0..0)];
+        return std::iter::once(0..0).collect();
     }
     (0..elements.div_ceil(length))
         .map(|number| number * length..((number + 1) * length).min(elements))
-        .filter_map(|range| selected_span(pair, range))
-        .map(|range| {
-            let start = range.start / granule * granule;
-            step(index, pair, start..(range.end.div_ceil(granule) * granule).min(pair.a.elements()))
-        })
+        .filter_map(|range| selected_span(parts, range))
+        .map(|range| range.start / granule * granule..(range.end.div_ceil(granule) * granule).min(all))
         .collect()
 }
 
 fn step(index: usize, pair: &Pair, elements: Range<u64>) -> Step {
-    let ranges = |tensor: &crate::checkpoint::Tensor| tensor.storage.byte_ranges(&tensor.shape, elements.clone());
+    let ranges = |tensor: &Tensor| tensor.storage.byte_ranges(&tensor.shape, elements.clone());
     Step { pair: index, a: ranges(&pair.a), b: ranges(&pair.b), elements }
 }
 
 /// From the first to the last selected element in `range`.
-fn selected_span(pair: &Pair, range: Range<u64>) -> Option<Range<u64>> {
-    if pair.parts.iter().any(|part| part.region.is_whole()) {
+fn selected_span(parts: &[PairPart], range: Range<u64>) -> Option<Range<u64>> {
+    if parts.iter().any(|part| part.region.is_whole()) {
         return Some(range);
     }
-    let spans = pair.parts.iter().filter_map(|part| part.region.span(range.clone()));
+    let spans = parts.iter().filter_map(|part| part.region.span(range.clone()));
     spans.reduce(|one, other| one.start.min(other.start)..one.end.max(other.end))
 }
 
@@ -98,9 +105,8 @@ fn common_multiple(x: u64, y: u64) -> u64 {
 mod tests {
     use super::*;
     use crate::anatomy::{Part, Role, Site, Slice};
-    use crate::checkpoint::{Storage, Tensor};
+    use crate::checkpoint::Storage;
     use crate::dtype::Dtype;
-    use crate::pairing::PairPart;
     use crate::region::Region;
 
     fn tensor(shape: &[u64], dtype: Dtype, start: u64) -> Tensor {

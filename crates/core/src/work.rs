@@ -17,6 +17,7 @@ use crate::plugin::{ExtractReport, Form};
 use crate::preview::{Preview, PreviewRequest, PreviewRow};
 use crate::recipe::{MergeReport, SHARD_BYTES};
 use crate::report::{DeltaReport, RelativeDefinition, TensorDelta};
+use crate::task_vectors::{CompareReport, CompareRequest};
 
 pub use answering::{Place, WorkError, answer};
 
@@ -40,6 +41,8 @@ pub async fn give_way() {
 pub enum Request {
     /// How B differs from A; answered by [`Event::Delta`].
     Delta(DeltaRequest),
+    /// What several fine-tunes of A have in common; answered by [`Event::Compare`].
+    Compare(CompareRequest),
     /// What a checkpoint is made of; answered by [`Event::Outline`] and [`Event::Inspection`].
     Inspect(InspectRequest),
     /// How the change of one tensor is spread over its heads, rows and columns; answered by [`Event::Closeup`].
@@ -202,6 +205,8 @@ pub enum Event {
     /// The end of [`Request::Delta`]. Its `tensors` may be left out where it has far to travel: each has come as
     /// [`Event::Tensor`], in the report's order.
     Delta(Box<DeltaReport>),
+    /// The end of [`Request::Compare`].
+    Compare(Box<CompareReport>),
     /// What a selection can be chosen from; comes before [`Event::Inspection`].
     Outline(Box<Outline>),
     /// The end of [`Request::Inspect`].

@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod convolution;
+mod gated;
 pub mod norm;
 pub mod rope;
 pub mod run;

@@ -3,9 +3,14 @@
 //! The histograms, which are 200 numbers each, are in the JSON alone. What does not exist is an empty field. Floats are written
 //! with as many digits as bring the same float back.
 
+mod task_vectors;
+
 use std::io::Write;
 
+use stethoscope_core::anatomy::Site;
 use stethoscope_core::report::{Bimodality, DeltaReport, TensorDelta};
+
+pub use task_vectors::compare;
 
 /// The header, in the order of [`row`].
 const COLUMNS: [&str; 48] = [
@@ -82,7 +87,7 @@ fn row(tensor: &TensorDelta) -> Vec<String> {
         site.role.to_string(),
         site.part.to_string(),
         count(site.expert.map(u64::from)),
-        slices(tensor),
+        slices(site),
         tensor.dtype_a.clone(),
         tensor.dtype_b.clone(),
         tensor.shape.iter().map(u64::to_string).collect::<Vec<_>>().join("x"),
@@ -114,8 +119,8 @@ fn row(tensor: &TensorDelta) -> Vec<String> {
 }
 
 /// The slices of a site as `axis:start+length/stride%period`, one after the other; empty for a whole tensor.
-fn slices(tensor: &TensorDelta) -> String {
-    let slices = tensor.site.slice.iter();
+fn slices(site: &Site) -> String {
+    let slices = site.slice.iter();
     let texts: Vec<String> = slices
         .map(|slice| format!("{}:{}+{}/{}%{}", slice.axis, slice.start, slice.length, slice.stride, slice.period))
         .collect();

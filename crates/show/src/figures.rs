@@ -1,6 +1,7 @@
 //! The paper's three figures for the user's own pair, as SVG: ‖ΔW‖ per module over layers, the layer × module heat map, and the
 //! distributions of relative change. Then those of a search for modules (effects with their intervals, and doses against effects) and
-//! that of an exam (what kinds of answers there were).
+//! that of an exam (what kinds of answers there were), and those of several
+//! fine-tunes (cosines between their task vectors).
 //!
 //! `grid` gathers the report's tensors by module and layer (experts of a layer together), each figure has a module of its own,
 //! and they share a `paper`, `palette` and `axis`. Every figure says in its `<title>` and `<desc>` what it shows, uses no
@@ -8,6 +9,7 @@
 
 mod answers;
 mod axis;
+mod cosines;
 mod distributions;
 mod dose;
 mod effects;
@@ -22,6 +24,7 @@ mod plot;
 mod search;
 
 use stethoscope_core::report::DeltaReport;
+use stethoscope_core::task_vectors::CompareReport;
 use stethoscope_exam::locate::LocateReport;
 use stethoscope_exam::report::ExamReport;
 use thiserror::Error;
@@ -90,6 +93,18 @@ pub fn of_locate(report: &LocateReport) -> Result<Vec<Figure>, FigureError> {
         figures.extend(dose::draw(&search)?);
     }
     Ok(figures)
+}
+
+/// What the files of a comparison's figures are called, those of [`of_compare`] and no others.
+pub const COMPARE_FILE_NAMES: [&str; 2] = ["cosines.svg", "cosines-by-layer.svg"];
+
+/// The figures of several fine-tunes: cosines between their task vectors by module, and by module and layer. None where nothing was
+/// compared.
+///
+/// # Errors
+/// Those of [`all`].
+pub fn of_compare(report: &CompareReport) -> Result<Vec<Figure>, FigureError> {
+    cosines::draw(report)
 }
 
 /// What the files of an exam's figures are called, those of [`of_exam`] and no others.

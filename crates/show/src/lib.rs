@@ -6,6 +6,8 @@
 //! | a spreadsheet | the same | [`csv::delta`] |
 //! | a paper | the same | [`figures::all`] |
 //! | a browser | the same | [`page::delta`] |
+//! | a terminal | [`CompareReport`](stethoscope_core::task_vectors::CompareReport) | [`compare::table`] |
+//! | a spreadsheet, a paper, a browser | the same | [`csv::compare`], [`figures::of_compare`], [`page::compare`] |
 //! | a terminal or a program | [`Inspection`](stethoscope_core::inspection::Inspection) | [`inspect::table`] |
 //! | a terminal | [`MergeReport`](stethoscope_core::recipe::MergeReport) | [`merge::table`] |
 //! | a terminal | [`FreezeReport`](stethoscope_core::freezing::FreezeReport) | [`freeze::table`] |
@@ -20,6 +22,7 @@
 //! [`text::printable`] (no control characters reach a terminal), and through an escape of the format it is put into.
 
 pub mod colors;
+pub mod compare;
 pub mod csv;
 pub mod exam;
 pub mod examples;

@@ -2,8 +2,9 @@
 //!
 //! A page loads nothing (its policy forbids it to) and says the same with scripts off; its scripts only let tables be sorted, filtered
 //! and saved. Every word that came from a checkpoint goes through `html::text`. `document`, `table` and `figures` are what all pages
-//! are made of; `sections` and `tables` are of a comparison, `locate` and `exam` of what they are called after.
+//! are made of; `sections` and `tables` are of a comparison, `compare`, `locate` and `exam` of what they are called after.
 
+mod compare;
 mod document;
 mod exam;
 mod figures;
@@ -17,6 +18,7 @@ use stethoscope_core::report::DeltaReport;
 
 use super::figures::FigureError;
 
+pub use compare::compare;
 pub use exam::exam;
 pub use locate::locate;
 

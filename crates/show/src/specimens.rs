@@ -1,5 +1,6 @@
 //! Made-up reports with plausible numbers: what the tests of this folder draw, and what a person looks at when a drawing changes.
 
+pub(crate) mod compare;
 pub(crate) mod exam;
 pub(crate) mod locate;
 

@@ -1,31 +1,118 @@
-//! `stethoscope compare A.json B.json`: whether one model did better than another in the same exam.
+//! `stethoscope compare A F1 F2 …`: what several fine-tunes of one base have in common. Of two exams' reports, `compare A.json
+//! B.json`: whether one model did better than another.
 
-use std::path::PathBuf;
+use std::path::Path;
 
+use stethoscope_core::task_vectors::{CompareReport, CompareRequest};
+use stethoscope_core::work::{Event, Request};
 use stethoscope_show as show;
 
-use super::reporting::Reporting;
-use super::{Failure, words};
+use super::computing::misused;
+use super::output::{self, Destination, OutputError};
+use super::reporting::{FigureReporting, PageReporting, print_table};
+use super::{Failure, Reading, progress, words};
 use crate::exam::compare;
 
 /// What `compare` is asked.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// One exam's report, as `exam --json` wrote it.
-    a: PathBuf,
-    /// The report of another model that took the same exam.
-    b: PathBuf,
-    /// Of drawn permutations, where there are several answers to a question.
+    /// The base, then two or more models that were made from it; or the reports of two exams, as `exam --json` wrote them.
+    #[arg(num_args = 2.., required = true, value_name = "A F1 F2…|A.json B.json")]
+    of: Vec<String>,
+    /// What to compare of fine-tunes, such as `o_proj & layers 5..30 + norm`.
+    #[arg(long, default_value = "all", value_name = "SELECTION")]
+    select: String,
+    /// Of drawn permutations, where exams have several answers to a question.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
-    reporting: Reporting,
+    reading: Reading,
+    #[command(flatten)]
+    reporting: PageReporting,
+    /// Write a row for every tensor and every two fine-tunes as CSV.
+    #[arg(long, value_name = "FILE|-")]
+    csv: Option<Destination>,
+    #[command(flatten)]
+    figures: FigureReporting,
 }
 
-/// Compares the two.
+/// Compares fine-tunes, or exams.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
-    arguments.reporting.check()?;
-    let mut comparison = compare(&arguments.a, &arguments.b, arguments.seed)?;
-    comparison.envelope.command = words();
-    Ok(arguments.reporting.show(&comparison, show::exam::comparison)?)
+    let reports = arguments.of.iter().filter(|name| is_report(name)).count();
+    match (arguments.of.as_slice(), reports) {
+        (fine_tunes, 0) => arguments.compare_fine_tunes(fine_tunes),
+        ([a, b], 2) => arguments.compare_exams(Path::new(a), Path::new(b)),
+        (all, reports) if reports == all.len() => {
+            misused("two reports of exams were expected: stethoscope compare A.json B.json")
+        }
+        _ => misused(
+            "some of these are reports of exams (.json) and some are not: either a base and its fine-tunes were expected \
+             (stethoscope compare A F1 F2), or two reports (stethoscope compare A.json B.json)",
+        ),
+    }
+}
+
+/// Whether a name is that of a report. An index of shards ends in `.json`, too, and names a checkpoint.
+fn is_report(name: &str) -> bool {
+    name.ends_with(".json") && !name.ends_with(".index.json")
+}
+
+impl Arguments {
+    fn compare_exams(&self, a: &Path, b: &Path) -> Result<(), Failure> {
+        let reporting = &self.reporting.reporting;
+        if self.reporting.html.is_some() || self.csv.is_some() || self.figures.is_asked() || self.select != "all" {
+            misused(
+                "two exams are compared in words and in --json; --html, --csv, --svg and --select are for fine-tunes",
+            );
+        }
+        reporting.check()?;
+        let mut comparison = compare(a, b, self.seed)?;
+        comparison.envelope.command = words();
+        Ok(reporting.show(&comparison, show::exam::comparison)?)
+    }
+
+    fn compare_fine_tunes(&self, of: &[String]) -> Result<(), Failure> {
+        let Some((a, fine_tunes)) = of.split_first().filter(|(_, fine_tunes)| fine_tunes.len() > 1) else {
+            misused(
+                "a base and two fine-tunes or more were expected: stethoscope compare A F1 F2 (of one, ask delta A F1)",
+            )
+        };
+        self.check()?;
+        let request = CompareRequest { a: a.clone(), fine_tunes: fine_tunes.to_vec(), select: self.select.clone() };
+        let mut report =
+            progress::follow(self.reading.platform().run(Request::Compare(request)), |event| match event {
+                Event::Compare(report) => Some(report),
+                _ => None,
+            })?;
+        report.envelope.command = words();
+        Ok(self.write(&report)?)
+    }
+
+    /// The places named for whole reports.
+    fn destinations(&self) -> Vec<Destination> {
+        self.reporting.destinations().into_iter().chain(self.csv.clone()).collect()
+    }
+
+    /// Refuses what could not be written, before any work is done.
+    fn check(&self) -> Result<(), OutputError> {
+        let force = self.reporting.reporting.force;
+        output::check(&self.destinations(), force)?;
+        self.figures.check(&show::figures::COMPARE_FILE_NAMES, force)
+    }
+
+    fn write(&self, report: &CompareReport) -> Result<(), OutputError> {
+        let force = self.reporting.reporting.force;
+        self.reporting.reporting.write_json(report)?;
+        if let Some(destination) = &self.csv {
+            let mut csv = Vec::new();
+            show::csv::compare(report, &mut csv).map_err(|error| OutputError::Drawing(error.into()))?;
+            destination.write(&csv, force)?;
+        }
+        self.reporting.write_page(report, show::page::compare)?;
+        self.figures.write(report, show::figures::of_compare, force)?;
+        if !self.destinations().contains(&Destination::Standard) {
+            print_table(report, show::compare::table)?;
+        }
+        Ok(())
+    }
 }

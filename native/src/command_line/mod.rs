@@ -67,7 +67,8 @@ enum Command {
     Generate(generate::Arguments),
     /// Ask a model the questions of a benchmark, and grade what it says.
     Exam(exam::Arguments),
-    /// Which of two models did better in an exam that both took, and what so few questions can show.
+    /// What several fine-tunes of one base have in common, module by module: cosines of their task vectors, shared elements,
+    /// conflicts. Of two exams' reports (.json): which model did better.
     Compare(compare::Arguments),
     /// Which modules carry what B can and A cannot: every module alone taken from B, and alone kept from A, with controls.
     Locate(locate::Arguments),

@@ -128,6 +128,11 @@ impl FigureReporting {
         output::check(&names.iter().map(|name| file_in(folder, name)).collect::<Vec<_>>(), force)
     }
 
+    /// Whether figures were asked for.
+    pub const fn is_asked(&self) -> bool {
+        self.svg.is_some()
+    }
+
     /// Draws and writes the figures if they were asked for.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use crate::delta::delta;
 use crate::dtype::Dtype;
 use crate::kernels::InstructionSet;
 use crate::report::RelativeDefinition;
-use crate::source::MemorySource;
+use crate::source::{Block, MemorySource};
 use crate::synthetic::{DEMO_BASE, DEMO_REASONER, demo};
 use crate::work::DeltaRequest;
 

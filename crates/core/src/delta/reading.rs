@@ -12,7 +12,7 @@ use crate::plan::Step;
 use crate::source::{Block, ReadError};
 
 /// Groups of steps whose bytes are asked for before they are needed, for sources that take their time.
-const READ_AHEAD: usize = 4;
+pub(crate) const READ_AHEAD: usize = 4;
 
 /// Reads under way for one side of one group.
 const READS_AT_ONCE: usize = 16;
@@ -27,7 +27,7 @@ pub fn tasks<'c>(
     b: &'c Checkpoint,
     measurement: &'c Arc<Measurement>,
 ) -> impl Stream<Item = Result<Task, ReadError>> + use<'c> {
-    let groups = groups(&measurement.steps, read_size(a) + read_size(b));
+    let groups = groups(measurement.steps.iter().map(Step::bytes), read_size(a) + read_size(b));
     stream::iter(groups)
         .map(move |group| async move {
             let steps = &measurement.steps[group.clone()];
@@ -42,23 +42,24 @@ pub fn tasks<'c>(
         .try_flatten()
 }
 
-fn read_size(checkpoint: &Checkpoint) -> u64 {
+/// Bytes that are best read at once.
+pub(crate) fn read_size(checkpoint: &Checkpoint) -> u64 {
     checkpoint.sources.iter().map(|source| source.read_size()).max().unwrap_or(0)
 }
 
-/// Cuts the steps into groups of at most so many bytes, or one step.
-fn groups(steps: &[Step], most_bytes: u64) -> Vec<Range<usize>> {
+/// Cuts steps of these sizes into groups of at most so many bytes, or one step.
+pub(crate) fn groups(steps: impl Iterator<Item = u64>, most_bytes: u64) -> Vec<Range<usize>> {
     let mut groups: Vec<Range<usize>> = Vec::new();
     let mut bytes = 0;
-    for (index, step) in steps.iter().enumerate() {
+    for (index, step) in steps.enumerate() {
         match groups.last_mut() {
-            Some(group) if bytes + step.bytes() <= most_bytes => {
+            Some(group) if bytes + step <= most_bytes => {
                 group.end = index + 1;
-                bytes += step.bytes();
+                bytes += step;
             }
             _ => {
                 groups.push(index..index + 1);
-                bytes = step.bytes();
+                bytes = step;
             }
         }
     }
@@ -66,7 +67,7 @@ fn groups(steps: &[Step], most_bytes: u64) -> Vec<Range<usize>> {
 }
 
 /// The blocks of each step of a group.
-async fn read(checkpoint: &Checkpoint, steps: Vec<&[Location]>) -> Result<Vec<Vec<Block>>, ReadError> {
+pub(crate) async fn read(checkpoint: &Checkpoint, steps: Vec<&[Location]>) -> Result<Vec<Vec<Block>>, ReadError> {
     let stretches = if steps.len() == 1 { steps[0].to_vec() } else { merged(steps.concat()) };
     let reads = stretches.iter().map(|at| checkpoint.sources[at.shard].read(at.bytes.clone()));
     let blocks: Vec<Block> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
@@ -108,16 +109,12 @@ mod tests {
         Location { shard, bytes }
     }
 
-    fn step(a: Range<u64>) -> Step {
-        Step { pair: 0, elements: 0..1, a: vec![at(0, a)], b: vec![] }
-    }
-
     #[test]
     fn groups_hold_as_many_steps_as_fit_and_at_least_one() {
-        let steps = [step(0..10), step(10..20), step(20..90), step(90..95), step(95..120)];
-        assert_eq!(groups(&steps, 30), [0..2, 2..3, 3..5]);
-        assert_eq!(groups(&steps, 0), [0..1, 1..2, 2..3, 3..4, 4..5]);
-        assert!(groups(&[], 30).is_empty());
+        let steps = [10, 10, 70, 5, 25];
+        assert_eq!(groups(steps.into_iter(), 30), [0..2, 2..3, 3..5]);
+        assert_eq!(groups(steps.into_iter(), 0), [0..1, 1..2, 2..3, 3..4, 4..5]);
+        assert!(groups([].into_iter(), 30).is_empty());
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! tile in which f32 is not enough (values that are not finite, sums that overflow or underflow) is done again element
 //! by element in f64 (`exact`).
 
+mod activation;
 mod blend;
 mod dare;
 mod delta;
@@ -28,6 +29,7 @@ mod ulps;
 mod wasm;
 mod x86;
 
+pub use activation::{gated, gated_backward, scaled_powers, sum_of_powers};
 pub(crate) use blend::blend;
 pub(crate) use dare::mask as mask_at_random;
 pub use delta::{Kernel, TILE};

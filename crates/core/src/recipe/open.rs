@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use futures_util::future::try_join;
+use futures_util::future::{try_join, try_join_all};
 
 use super::{Recipe, RecipeError, SHARD_BYTES, View};
 use crate::folder::SideFiles;
@@ -65,9 +65,32 @@ pub async fn open_pair<P: Place>(
     side_files: SideFiles,
 ) -> Result<(Arc<Model>, Arc<Model>), P::Error> {
     let (a, b) = try_join(open(place, a, side_files), open(place, b, side_files)).await?;
-    let a = Arc::new(plugin::fit(None, a).await.map_err(|error| WorkError::from(RecipeError::from(Box::new(error))))?);
+    let a = as_base(a).await?;
     let b = plugin::fit_whole(&a, b).await.map_err(WorkError::from)?;
     Ok((a, Arc::new(b)))
+}
+
+/// Opens a base and several checkpoints to be compared with it, as [`open_pair`] does with one.
+pub async fn open_several<P: Place>(
+    place: &P,
+    a: &str,
+    others: &[String],
+    side_files: SideFiles,
+) -> Result<(Arc<Model>, Vec<Arc<Model>>), P::Error> {
+    let others = try_join_all(others.iter().map(|other| open(place, other, side_files)));
+    let (a, others) = try_join(open(place, a, side_files), others).await?;
+    let a = as_base(a).await?;
+    let mut fitted = Vec::new();
+    for other in others {
+        fitted.push(Arc::new(plugin::fit_whole(&a, other).await.map_err(WorkError::from)?));
+    }
+    Ok((a, fitted))
+}
+
+/// A model that others are compared with, and plugged into.
+async fn as_base(model: Model) -> Result<Arc<Model>, WorkError> {
+    let whole = plugin::fit(None, model).await.map_err(|error| RecipeError::from(Box::new(error)))?;
+    Ok(Arc::new(whole))
 }
 
 /// Follows the recipe of `reference`, which is called `text`; shards hold up to `shard_bytes`.

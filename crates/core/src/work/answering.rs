@@ -21,6 +21,7 @@ use crate::preview::{self, Engines, Preview, PreviewError, PreviewRequest};
 use crate::recipe::{self, Folder, MergeReport, RecipeError, RecipeText, SHARD_BYTES, View};
 use crate::report::{ComputeInfo, DeltaReport};
 use crate::source::ReadError;
+use crate::task_vectors::{CompareError, compare};
 
 /// Where jobs run: a machine, a browser.
 pub trait Place {
@@ -123,6 +124,9 @@ pub enum WorkError {
     /// The delta could not be measured.
     #[error(transparent)]
     Delta(#[from] DeltaError),
+    /// Fine-tunes could not be compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// One tensor could not be looked into.
     #[error(transparent)]
     Closeup(#[from] CloseupError),
@@ -182,6 +186,7 @@ impl WorkError {
             Self::Delta(error) => {
                 matches!(error, DeltaError::Selection(_) | DeltaError::Pairing(PairingError::Selection { .. }))
             }
+            Self::Compare(error) => error.is_misuse(),
             Self::Recipe(error) => error.is_misuse(),
             Self::NotARecipe { .. } => true,
             Self::PlugIn(error) => error.is_misuse(),
@@ -218,6 +223,14 @@ pub async fn answer<P: Place>(
             report.envelope.seconds = place.clock() - start;
             report.envelope.command = request.command_line(&report.a.reference, &report.b.reference);
             Event::Delta(Box::new(report))
+        }
+        Request::Compare(request) => {
+            let (a, fine_tunes) =
+                recipe::open_several(place, &request.a, &request.fine_tunes, SideFiles::Configuration).await?;
+            let mut report = compare(&a, &fine_tunes, &request, observe).await.map_err(WorkError::from)?;
+            report.envelope.seconds = place.clock() - start;
+            report.envelope.command = request.command_line();
+            Event::Compare(Box::new(report))
         }
         Request::Inspect(request) => {
             let model = recipe::open(place, &request.checkpoint, SideFiles::Configuration).await?;

@@ -58,8 +58,7 @@ impl Mlp {
     }
 
     fn forward(&self, x: &Tensor, activation: Activation) -> Result<Tensor> {
-        let gate = activation.forward(&self.gate.forward(x)?)?;
-        self.down.forward(&(gate * self.up.forward(x)?)?)
+        self.down.forward(&activation.gate(&self.gate.forward(x)?, &self.up.forward(x)?)?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Root-mean-square norms (Zhang and Sennrich, arXiv 1910.07467): y = g · x / √(mean(x²) + ε).
 
-use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Storage, Tensor};
+use rayon::prelude::*;
 
 use super::contiguous;
 
@@ -67,11 +68,16 @@ impl CustomOp2 for Norm {
             candle_core::bail!("a norm of {features} features was given {:?}", layout.dims())
         }
         let one = if self.is_one_plus { 1.0 } else { 0.0 };
-        let mut out = Vec::with_capacity(x.len());
-        for row in x.chunks(features) {
-            let scale = 1.0 / (mean_square(row) + self.epsilon as f32).sqrt();
-            out.extend(row.iter().zip(weight).map(|(x, weight)| x * scale * (one + weight)));
-        }
+        let mut out = vec![0.0; x.len()];
+        let bands = out.par_chunks_mut(ROWS * features).zip(x.par_chunks(ROWS * features));
+        bands.for_each(|(out, x)| {
+            for (out, row) in out.chunks_mut(features).zip(x.chunks(features)) {
+                let scale = self.scale(row);
+                for (out, (x, weight)) in out.iter_mut().zip(row.iter().zip(weight)) {
+                    *out = x * scale * (one + weight);
+                }
+            }
+        });
         Ok((CpuStorage::F32(out), layout.shape().clone()))
     }
 
@@ -83,31 +89,93 @@ impl CustomOp2 for Norm {
         _y: &Tensor,
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
-        let (is_x_tracked, is_trained) = (x.track_op(), weight.track_op());
-        let (x, weight) = (x.detach(), weight.detach());
-        let root = (x.sqr()?.mean_keepdim(D::Minus1)? + self.epsilon)?.sqrt()?.recip()?;
-        let for_x = || {
-            let scaled = gradient.broadcast_mul(&gain(&weight, self.is_one_plus)?)?;
-            let along = (&x * &scaled)?.mean_keepdim(D::Minus1)?;
-            let back = x.broadcast_mul(&(along * root.powf(3.0)?)?)?;
-            scaled.broadcast_mul(&root)? - back
+        let gradient = gradient.contiguous()?;
+        let (of_x, of_weight, of_gradient) =
+            (x.storage_and_layout(), weight.storage_and_layout(), gradient.storage_and_layout());
+        let (Storage::Cpu(x_storage), Storage::Cpu(weight_storage), Storage::Cpu(gradient_storage)) =
+            (&*of_x.0, &*of_weight.0, &*of_gradient.0)
+        else {
+            candle_core::bail!("this gradient of a norm is computed on the CPU")
         };
-        let for_weight = || (gradient * x.broadcast_mul(&root)?)?.reshape(((), weight.elem_count()))?.sum(0);
-        Ok((is_x_tracked.then(for_x).transpose()?, is_trained.then(for_weight).transpose()?))
+        let weights = contiguous::<f32>(weight_storage, of_weight.1)?;
+        let numbers = contiguous::<f32>(x_storage, of_x.1)?;
+        let upstream = contiguous::<f32>(gradient_storage, of_gradient.1)?;
+        let for_x = x.track_op().then(|| {
+            let found = self.for_inputs(numbers, weights, upstream);
+            Tensor::from_vec(found, x.shape(), x.device())
+        });
+        let for_weight = weight.track_op().then(|| {
+            let found = self.for_weight(numbers, weights.len(), upstream);
+            Tensor::from_vec(found, weight.shape(), weight.device())
+        });
+        Ok((for_x.transpose()?, for_weight.transpose()?))
     }
 }
 
-/// Summed in lanes, which also keeps the error small.
-fn mean_square(row: &[f32]) -> f32 {
+/// Rows that a thread takes at a time. Their number decides in which order the weight's gradient is added up, so it is fixed.
+const ROWS: usize = 32;
+
+impl Norm {
+    /// 1 / √(mean(x²) + ε).
+    fn scale(&self, row: &[f32]) -> f32 {
+        1.0 / (product_sum(row, row) / row.len() as f32 + self.epsilon as f32).sqrt()
+    }
+
+    fn for_inputs(&self, x: &[f32], weight: &[f32], upstream: &[f32]) -> Vec<f32> {
+        let features = weight.len();
+        let one = if self.is_one_plus { 1.0 } else { 0.0 };
+        let gain: Vec<f32> = weight.iter().map(|weight| one + weight).collect();
+        let mut out = vec![0.0; x.len()];
+        let inputs = x.par_chunks(ROWS * features).zip(upstream.par_chunks(ROWS * features));
+        out.par_chunks_mut(ROWS * features).zip(inputs).for_each(|(out, (x, upstream))| {
+            let inputs = x.chunks(features).zip(upstream.chunks(features));
+            for (out, (x, upstream)) in out.chunks_mut(features).zip(inputs) {
+                let scale = self.scale(x);
+                for ((out, upstream), gain) in out.iter_mut().zip(upstream).zip(&gain) {
+                    *out = upstream * gain;
+                }
+                let back = scale * scale * scale * product_sum(x, out) / features as f32;
+                for (out, x) in out.iter_mut().zip(x) {
+                    *out = *out * scale - x * back;
+                }
+            }
+        });
+        out
+    }
+
+    fn for_weight(&self, x: &[f32], features: usize, upstream: &[f32]) -> Vec<f32> {
+        let inputs = x.par_chunks(ROWS * features).zip(upstream.par_chunks(ROWS * features));
+        let bands: Vec<Vec<f32>> = inputs
+            .map(|(x, upstream)| {
+                let mut sums = vec![0.0; features];
+                for (x, upstream) in x.chunks(features).zip(upstream.chunks(features)) {
+                    let scale = self.scale(x);
+                    for (sum, (x, upstream)) in sums.iter_mut().zip(x.iter().zip(upstream)) {
+                        *sum += upstream * x * scale;
+                    }
+                }
+                sums
+            })
+            .collect();
+        let mut sums = vec![0.0; features];
+        for band in bands {
+            sums.iter_mut().zip(band).for_each(|(sum, more)| *sum += more);
+        }
+        sums
+    }
+}
+
+/// Σ x · y, summed in lanes, which also keeps the error small.
+fn product_sum(x: &[f32], y: &[f32]) -> f32 {
     let mut sums = [0.0_f32; 8];
-    let (lanes, rest) = row.as_chunks::<8>();
-    for chunk in lanes {
-        for (sum, x) in sums.iter_mut().zip(chunk) {
-            *sum += x * x;
+    let (lanes, rest) = x.as_chunks::<8>();
+    let (others, other_rest) = y.as_chunks::<8>();
+    for (x, y) in lanes.iter().zip(others) {
+        for (sum, (x, y)) in sums.iter_mut().zip(x.iter().zip(y)) {
+            *sum += x * y;
         }
     }
-    let rest: f32 = rest.iter().map(|x| x * x).sum();
-    (sums.iter().sum::<f32>() + rest) / row.len() as f32
+    sums.iter().sum::<f32>() + rest.iter().zip(other_rest).map(|(x, y)| x * y).sum::<f32>()
 }
 
 #[cfg(test)]

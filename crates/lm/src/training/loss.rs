@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp1, D, Layout, Result, Shape, Tensor, Var};
 use rayon::prelude::*;
+use stethoscope_core::kernels::{scaled_powers, sum_of_powers};
 
 use super::{Gradients, Keep, Pack, Trainables, TrainingError};
 use crate::decoder::Decoder;
@@ -169,9 +170,7 @@ impl CustomOp1 for Slope {
         rows.zip(self.targets.par_iter().zip(&self.upstream)).for_each(|((out, row), (&target, &upstream))| {
             let (highest, total) = highest_and_total(row);
             let scale = upstream / total;
-            for (out, logit) in out.iter_mut().zip(row) {
-                *out = (logit - highest).exp() * scale;
-            }
+            scaled_powers(row, highest, scale, out);
             out[target as usize] -= upstream;
         });
         Ok((CpuStorage::F32(out), layout.shape().clone()))
@@ -181,9 +180,7 @@ impl CustomOp1 for Slope {
 /// The highest logit m, and Σ exp(logit − m).
 fn highest_and_total(row: &[f32]) -> (f32, f32) {
     let highest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    // Summed wider: a vocabulary is large.
-    let total: f64 = row.iter().map(|logit| f64::from((logit - highest).exp())).sum();
-    (highest, total as f32)
+    (highest, sum_of_powers(row, highest) as f32)
 }
 
 #[cfg(test)]

@@ -71,6 +71,16 @@ pub(crate) fn amount(fraction: f64) -> RGBColor {
     RGBColor(mix(from.0, to.0), mix(from.1, to.1), mix(from.2, to.2))
 }
 
+/// Opposites and agreement: blue at −1, white at 0, orange at 1. Both ends are of Okabe and Ito's set, which readers with any
+/// colour blindness can tell apart, and are about equally dark.
+pub(super) fn agreement(value: f64) -> RGBColor {
+    let end = if value < 0.0 { RGBColor(0x00, 0x72, 0xB2) } else { RGBColor(0xD5, 0x5E, 0x00) };
+    let weight = if value.is_finite() { value.abs().min(1.0) } else { 0.0 };
+    // Between two values of a u8, so the cast keeps it.
+    let mix = |end: u8| (255.0 * (1.0 - weight) + f64::from(end) * weight).round() as u8;
+    RGBColor(mix(end.0), mix(end.1), mix(end.2))
+}
+
 /// Black or white, whichever is read more easily on `background`.
 pub(super) fn ink_on(background: RGBColor) -> RGBColor {
     if luminance(background) > 0.179 { RGBColor(0, 0, 0) } else { WHITE }
@@ -96,6 +106,17 @@ mod tests {
         assert_eq!(amount(0.0), RGBColor(254, 232, 56));
         assert_eq!(amount(1.0), RGBColor(0, 34, 78));
         assert_eq!(amount(f64::NAN), amount(1.0));
+    }
+
+    #[test]
+    fn agreement_is_white_in_the_middle_and_numbers_on_it_can_be_read() {
+        assert_eq!(agreement(0.0), WHITE);
+        assert_eq!(agreement(f64::NAN), WHITE);
+        for step in -50..=50 {
+            let background = agreement(f64::from(step) / 50.0);
+            let (one, other) = (luminance(background), luminance(ink_on(background)));
+            assert!((one.max(other) + 0.05) / (one.min(other) + 0.05) >= 4.5, "{step}");
+        }
     }
 
     #[test]

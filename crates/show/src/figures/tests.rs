@@ -10,9 +10,10 @@ static FIGURES: LazyLock<Vec<(&str, Figure)>> = LazyLock::new(|| {
     let deltas = specimens::all().into_iter().map(|(name, report)| (name, all(&report)));
     let searches = specimens::locate::all().into_iter().map(|(name, report)| (name, of_locate(&report)));
     let exams = specimens::exam::all().into_iter().map(|(name, report)| (name, of_exam(&report)));
+    let compared = specimens::compare::all().into_iter().map(|(name, report)| (name, of_compare(&report)));
     let figures_of =
         |(name, figures): (_, Result<Vec<Figure>, _>)| figures.unwrap().into_iter().map(move |figure| (name, figure));
-    deltas.chain(searches).chain(exams).flat_map(figures_of).collect()
+    deltas.chain(searches).chain(exams).chain(compared).flat_map(figures_of).collect()
 });
 
 #[test]

@@ -30,8 +30,13 @@ pub(super) fn document(title: &str, body: &str, json: &str) -> String {
 
 /// The two models.
 pub(super) fn sides(page: &mut String, a: &CheckpointSummary, b: &CheckpointSummary) {
+    models(page, [("A", a), ("B", b)].into_iter());
+}
+
+/// Some models under their letters.
+pub(super) fn models<'m>(page: &mut String, models: impl Iterator<Item = (&'m str, &'m CheckpointSummary)>) {
     page.push_str("<dl class=\"sides\">\n");
-    for (letter, side) in [("A", a), ("B", b)] {
+    for (letter, side) in models {
         let layers = u64::from(side.layers);
         page.push_str(&format!(
             "<div><dt>{letter}</dt><dd><b>{}</b><br>{}, {layers} layer{}, {} parameters</dd></div>\n",

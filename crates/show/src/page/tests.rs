@@ -2,7 +2,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use super::{delta, exam, locate};
+use super::{compare, delta, exam, locate};
 use crate::specimens;
 use stethoscope_core::report::DeltaReport;
 
@@ -15,7 +15,9 @@ static PAGES: LazyLock<Vec<(&str, String, String)>> = LazyLock::new(|| {
     let searches = searches.map(|(name, report)| (name, json_of(&report), locate(&report).unwrap()));
     let exams = specimens::exam::all().into_iter();
     let exams = exams.map(|(name, report)| (name, json_of(&report), exam(&report).unwrap()));
-    deltas.chain(searches).chain(exams).collect()
+    let compared = specimens::compare::all().into_iter();
+    let compared = compared.map(|(name, report)| (name, json_of(&report), compare(&report).unwrap()));
+    deltas.chain(searches).chain(exams).chain(compared).collect()
 });
 
 fn json_of(report: &impl serde::Serialize) -> String {
