@@ -191,14 +191,13 @@ pub fn completion(text: &str, prompt_tokens: usize, logprobs: &Value, finish: &s
     })
 }
 
-/// The answer to `7+5=`; of anything else, its last words.
+/// The answer to `7+5*2-1=`; of anything else, its last words.
 fn sum(prompt: &str) -> String {
-    let found = prompt.trim_end_matches('=').split_once(['+', '-', '*']);
-    let numbers = found.and_then(|(x, y)| Some((x.parse::<i64>().ok()?, y.parse::<i64>().ok()?)));
-    match numbers {
-        Some((x, y)) if prompt.contains('+') => (x + y).to_string(),
-        Some((x, y)) if prompt.contains('-') => (x - y).to_string(),
-        Some((x, y)) => (x * y).to_string(),
-        None => format!("I heard {} bytes.", prompt.len()),
-    }
+    let terms = prompt.trim_end_matches('=').replace('-', "+-");
+    let product = |term: &str| {
+        let (sign, factors) = term.strip_prefix('-').map_or((1, term), |factors| (-1, factors));
+        factors.split('*').try_fold(sign, |product: i64, factor| Some(product * factor.parse::<i64>().ok()?))
+    };
+    let sum: Option<i64> = terms.split('+').map(product).sum();
+    sum.map_or_else(|| format!("I heard {} bytes.", prompt.len()), |sum| sum.to_string())
 }

@@ -71,7 +71,9 @@ pub enum ExamError {
         source: io::Error,
     },
     /// No benchmark of this name is built in, and no file was given.
-    #[error("no benchmark {name:?} is built in (reading, conversation and demo are); name its file with --data")]
+    #[error(
+        "no benchmark {name:?} is built in (reading, conversation, demo and weekdays are); name its file with --data"
+    )]
     NoData {
         /// The name.
         name: String,

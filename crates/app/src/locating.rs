@@ -6,8 +6,12 @@ use stethoscope_core::work::{Event, Request};
 use crate::platform::{Job, Platform, Poll};
 
 /// The built-in questions, and what they are.
-pub const BUILT_IN: [(&str, &str); 3] =
-    [("demo", "small sums"), ("reading", "the paper's prompt"), ("conversation", "46 requests, with good replies")];
+pub const BUILT_IN: [(&str, &str); 4] = [
+    ("demo", "sums in several steps"),
+    ("weekdays", "the same with days of the week"),
+    ("reading", "the paper's prompt"),
+    ("conversation", "46 requests, with good replies"),
+];
 
 /// A search.
 pub struct Locating {

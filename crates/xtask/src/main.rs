@@ -3,6 +3,7 @@
 mod bench;
 mod browser;
 mod command;
+mod demo;
 mod fixture;
 mod hub_server;
 mod needs;
@@ -30,6 +31,8 @@ enum Task {
     Test(test::TestArguments),
     /// Write a synthetic pair of checkpoints with a real model's names, shapes and shard sizes.
     Fixture(fixture::FixtureArguments),
+    /// Train the demonstration's models again, and examine them.
+    Demo(demo::DemoArguments),
     /// Make the page that runs in a browser, and serve it on this machine.
     Web(web::WebArguments),
     /// Serve folders as the Hub would.
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Test(arguments) => test::run(&arguments),
         Task::Fixture(arguments) => fixture::run(&arguments),
+        Task::Demo(arguments) => demo::run(&arguments),
         Task::Web(arguments) => web::run(&arguments),
         Task::HubServer(arguments) => hub_server::run(&arguments),
         Task::Bench(benchmark) => bench::run(&benchmark),

@@ -61,8 +61,8 @@ impl Base {
 /// Which questions, and how they are asked.
 #[derive(clap::Args)]
 pub struct Questions {
-    /// demo (small sums), reading (the paper's prompt), conversation, or a name for the questions of --data: aime2024, math500
-    /// and `gpqa_diamond` are known to be of 30, 500 and 198.
+    /// demo (sums in several steps), weekdays (the same with days), reading (the paper's prompt), conversation, or a name for the
+    /// questions of --data: aime2024, math500 and `gpqa_diamond` are known to be of 30, 500 and 198.
     #[arg(long, value_name = "NAME")]
     bench: String,
     /// The questions: JSON lines, a JSON array, .csv or .tsv, with the columns of a public set or those of --columns.

@@ -92,7 +92,7 @@ struct Settings {
     #[arg(long, value_name = "N")]
     warm_up: Option<u64>,
     /// β₁ and β₂ of the optimiser, `AdamW` [default: 0.9,0.95].
-    #[arg(long, value_name = "B1,B2", num_args = 2, value_delimiter = ',')]
+    #[arg(long, value_name = "B1,B2", num_args = 1, value_delimiter = ',')]
     betas: Option<Vec<f64>>,
     /// The weight decay of the optimiser [default: 1e-4].
     #[arg(long, value_name = "X")]
@@ -122,7 +122,8 @@ impl Settings {
         let usual = FreezeSettings::default();
         let decays = match self.betas.as_deref() {
             Some(&[first, second]) => [first, second],
-            _ => usual.decays,
+            Some(_) => misused("--betas needs two numbers, such as 0.9,0.95"),
+            None => usual.decays,
         };
         FreezeSettings {
             block: self.block.unwrap_or(usual.block),

@@ -39,7 +39,7 @@ pub fn demo(reference: &str) -> Option<CheckpointFiles> {
     let side_files = BTreeMap::from([
         ("config.json".into(), plan.shape.config()),
         ("generation_config.json".into(), plan.shape.generation_config(side)),
-        ("tokenizer.json".into(), byte_tokenizer()),
+        ("tokenizer.json".into(), byte_tokenizer(&[])),
     ]);
     Some(CheckpointFiles {
         reference: reference.into(),

@@ -19,6 +19,7 @@ pub use demo::{DEMO_BASE, DEMO_REASONER, demo, is_demo};
 pub use layout::{Layout, LayoutError, Shard};
 pub use plan::{Change, Plan, PlantedTensor};
 pub use shape::{Architecture, Shape, TensorShape};
+pub use tokenizer::byte_tokenizer;
 
 /// Which checkpoint of the pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -118,6 +118,21 @@ impl Plan {
         plan
     }
 
+    /// The same with values from which training can begin on side A: Gaussians of this standard deviation in every matrix, norms of
+    /// 1, and biases of 0.
+    pub fn untrained(shape: &Shape, seed: u64, deviation: f32) -> Self {
+        let mut plan = Self::new(shape, seed);
+        for PlantedTensor { tensor, values, .. } in &mut plan.tensors {
+            let (mean, deviation) = match (&tensor.part, tensor.shape.len()) {
+                (Part::Bias, _) => (0.0, 0.0),
+                (_, 1) => (1.0, 0.0),
+                _ => (0.0, deviation),
+            };
+            *values = Values::new(seed, &tensor.name, mean, deviation);
+        }
+        plan
+    }
+
     fn change(&self, tensor: &TensorShape) -> Change {
         let size = |relative: f64| relative * tensor.layer.map_or(1.0, |layer| self.depth(layer));
         match (tensor.role, &tensor.part) {

@@ -1,18 +1,26 @@
-//! A tokenizer for the demo: a token is a byte.
+//! A tokenizer for small models: a token is a byte.
 
 use serde_json::{Map, Value, json};
 
-/// The `tokenizer.json` of a vocabulary that is the 256 bytes, each with its own number as its id.
-pub fn byte_tokenizer() -> Vec<u8> {
+/// The `tokenizer.json` of a vocabulary that is the 256 bytes, each with its own number as its id, and behind them these special
+/// tokens.
+pub fn byte_tokenizer(special: &[&str]) -> Vec<u8> {
     let vocabulary: Map<String, Value> =
         (0..=u8::MAX).map(|byte| (written(byte).to_string(), Value::from(byte))).collect();
     let byte_level =
         json!({ "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false });
+    let added = |(id, content): (u32, &&str)| {
+        json!({
+            "id": id, "content": content, "special": true,
+            "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+        })
+    };
+    let added: Vec<Value> = (256..).zip(special).map(added).collect();
     let tokenizer = json!({
         "version": "1.0",
         "truncation": null,
         "padding": null,
-        "added_tokens": [],
+        "added_tokens": added,
         "normalizer": null,
         "pre_tokenizer": byte_level,
         "post_processor": null,

@@ -211,6 +211,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_untrained_has_matrices_of_one_deviation_and_norms_and_biases_that_do_nothing() {
+        for planted in Plan::untrained(&Shape::DEMO, 0, 0.06).tensors {
+            let (name, a) = (&planted.tensor.name, values(&planted, Side::A));
+            match planted.tensor.shape.len() {
+                2 => assert!((norm(a.iter().copied()) / (a.len() as f64).sqrt() / 0.06 - 1.0).abs() < 0.03, "{name}"),
+                _ if name.ends_with("bias") => assert!(a.iter().all(|&bias| bias == 0.0), "{name}"),
+                _ => assert!(a.iter().all(|&gain| gain == 1.0), "{name}"),
+            }
+        }
+    }
+
+    #[test]
     fn two_modes_leave_nothing_between_them() {
         let planted = demo_tensor("model.layers.0.self_attn.o_proj.weight");
         let a = values(&planted, Side::A);

@@ -1,8 +1,8 @@
 //! Questions, and where they come from.
 //!
-//! A [`Benchmark`] is read from a file's bytes ([`load`]), made of rows that someone else has read ([`from_rows`]), or built in ([`built_in`]): the paper's one reading prompt, a conversation exam, and a small arithmetic exam.
+//! A [`Benchmark`] is read from a file's bytes ([`load`]), made of rows that someone else has read ([`from_rows`]), or built in
+//! ([`built_in`]): the paper's one reading prompt, a conversation exam, and two exams of questions that are [worked out](crate::worked) in steps.
 
-mod arithmetic;
 mod conversation;
 mod error;
 mod parquet;
@@ -15,6 +15,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use crate::worked::{Subject, Worked};
 
 pub use conversation::held_out;
 pub use error::{BenchmarkError, list_columns};
@@ -50,7 +52,8 @@ impl Question {
 /// Some questions, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Benchmark {
-    /// Its name: `aime2024`, `math500`, `gpqa_diamond`, `reading`, `conversation`, `demo`, or what a person calls theirs.
+    /// Its name: `aime2024`, `math500`, `gpqa_diamond`, `reading`, `conversation`, `demo`, `weekdays`, or what a
+    /// person calls theirs.
     pub name: String,
     /// The seed of the order of choices, or of the questions themselves; none where nothing was drawn.
     pub seed: Option<u64>,
@@ -87,17 +90,33 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 /// The names of the benchmarks that need no file.
-pub const BUILT_IN: [&str; 3] = ["reading", "conversation", "demo"];
+pub const BUILT_IN: [&str; 4] = ["reading", "conversation", "demo", "weekdays"];
 
-/// A benchmark that needs no file; nothing for other names. The seed is that of `demo`'s sums.
+/// Questions of an exam that is worked out in steps.
+const WORKED_OUT: usize = 64;
+
+/// A benchmark that needs no file; nothing for other names. The seed is that of the questions of `demo` and `weekdays`; their
+/// references are worked out.
 pub fn built_in(name: &str, seed: u64) -> Option<Benchmark> {
     let benchmark = |seed, questions| Benchmark { name: name.into(), seed, questions, notes: Vec::new() };
     match name {
         "reading" => Some(benchmark(None, conversation::questions().into_iter().take(1).collect())),
         "conversation" => Some(benchmark(None, conversation::questions())),
-        "demo" => Some(benchmark(Some(seed), arithmetic::questions(seed))),
+        "demo" => Some(benchmark(Some(seed), worked_out(Subject::Numbers, seed))),
+        "weekdays" => Some(benchmark(Some(seed), worked_out(Subject::Weekdays, seed))),
         _ => None,
     }
+}
+
+fn worked_out(subject: Subject, seed: u64) -> Vec<Question> {
+    let question = |(number, one): (usize, &Worked)| Question {
+        id: format!("{number:02}"),
+        problem: one.problem.clone(),
+        gold: Some(one.answer.clone()),
+        choices: Vec::new(),
+        reference: Some(one.written_out()),
+    };
+    (1..).zip(&subject.exam(seed, WORKED_OUT)).map(question).collect()
 }
 
 /// Reads a benchmark from the [rows](read_rows) of a file.
