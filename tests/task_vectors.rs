@@ -34,10 +34,8 @@ fn a_report_a_page_a_table_of_numbers_and_figures_come_of_one_comparison() {
     assert_eq!(report["fine_tunes"][2]["ref"], json!(f3));
     let expected = fs::read(root().join("tests/data/task_vectors/llama/expected.json")).unwrap();
     let expected: Value = serde_json::from_slice(&expected).unwrap();
-    let of_module = |rows: &Value| {
-        let rows = rows.as_array().unwrap().iter();
-        rows.into_iter().find(|row| row["role"] == "down_proj").cloned().unwrap()
-    };
+    let of_module =
+        |rows: &Value| rows.as_array().unwrap().iter().find(|row| row["role"] == "down_proj").cloned().unwrap();
     let (found, wanted) = (of_module(&report["modules"]), of_module(&expected["modules"]));
     for key in ["cosine", "jaccard", "conflict", "conflict_weighted"] {
         let of = |module: &Value| module["pairs"][0][key].as_f64().unwrap();
