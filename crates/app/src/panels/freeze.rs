@@ -7,7 +7,7 @@ use egui::{
 use stethoscope_core::freezing::{ExampleTemplate, FreezeRequest, FreezeSettings, RateShape, TrainedForm};
 use stethoscope_show::{numbers, text};
 
-use super::{command_ui, hint, training};
+use super::{NOTHING_TRAINS, command_ui, hint, training};
 use crate::freezing::{Freezing, Phase};
 use crate::platform::{PathFor, Side};
 use crate::state::State;
@@ -23,8 +23,7 @@ const MOST: u64 = 1 << 24;
 /// Paints it.
 pub fn ui(state: &mut State, ui: &mut Ui) {
     if !state.platform.can_train() {
-        let text = "Nothing trains here: the desktop program and its command line train what is selected, and freeze the rest.";
-        return hint(ui, text);
+        return hint(ui, NOTHING_TRAINS);
     }
     let Some(a) = state.slot(Side::A).opened().map(|opened| opened.inspection.reference.clone()) else {
         return hint(ui, "Open A, the model to train.");

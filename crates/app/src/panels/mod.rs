@@ -2,9 +2,14 @@
 
 pub mod arrangement;
 mod closeup;
+#[cfg(feature = "training")]
 mod curves;
 pub mod dialogs;
 mod distribution;
+#[cfg(feature = "training")]
+mod freeze;
+#[cfg(not(feature = "training"))]
+#[path = "no_training.rs"]
 mod freeze;
 mod heat_map;
 mod lines;
@@ -22,6 +27,7 @@ mod table;
 mod tensor;
 mod tools;
 pub mod top_bar;
+#[cfg(feature = "training")]
 mod training;
 mod verdict;
 pub mod welcome;
@@ -267,6 +273,10 @@ pub fn pictures_ui(state: &mut State, ui: &mut Ui) {
         }
     }
 }
+
+/// What the Freeze panel says where nothing trains.
+const NOTHING_TRAINS: &str =
+    "Nothing trains here: the desktop program and its command line train what is selected, and freeze the rest.";
 
 /// What an empty panel says: what would be here, and how it comes.
 fn hint(ui: &mut Ui, text: impl Into<String>) {

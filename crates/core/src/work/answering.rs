@@ -21,7 +21,7 @@ use crate::preview::{self, Engines, Preview, PreviewError, PreviewRequest};
 use crate::recipe::{self, Folder, MergeReport, RecipeError, RecipeText, SHARD_BYTES, View};
 use crate::report::{ComputeInfo, DeltaReport};
 use crate::source::ReadError;
-use crate::task_vectors::{CompareError, compare};
+use crate::task_vectors::{CompareError, CompareReport, CompareRequest};
 
 /// Where jobs run: a machine, a browser.
 pub trait Place {
@@ -109,6 +109,15 @@ pub trait Place {
         std::future::ready(Err(WorkError::CannotTrain.into()))
     }
 
+    /// Compares what several models became. Only places where somebody asks do.
+    fn compare(
+        &self,
+        _request: &CompareRequest,
+        _observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> impl Future<Output = Result<CompareReport, Self::Error>> {
+        std::future::ready(Err(WorkError::CannotCompare.into()))
+    }
+
     /// Seconds since some moment in the past.
     fn clock(&self) -> f64;
 
@@ -156,6 +165,9 @@ pub enum WorkError {
     /// Models are not trained in this place.
     #[error("models are not trained here; the desktop program trains them, in its window and on its command line")]
     CannotTrain,
+    /// Fine-tunes are not compared in this place.
+    #[error("fine-tunes are not compared here; the command line of the desktop program compares them")]
+    CannotCompare,
     /// Bytes could not be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -193,6 +205,7 @@ impl WorkError {
             Self::NoSpectra
             | Self::CannotGenerate
             | Self::CannotTrain
+            | Self::CannotCompare
             | Self::Closeup(_)
             | Self::Preview(_)
             | Self::Read(_)
@@ -225,9 +238,7 @@ pub async fn answer<P: Place>(
             Event::Delta(Box::new(report))
         }
         Request::Compare(request) => {
-            let (a, fine_tunes) =
-                recipe::open_several(place, &request.a, &request.fine_tunes, SideFiles::Configuration).await?;
-            let mut report = compare(&a, &fine_tunes, &request, observe).await.map_err(WorkError::from)?;
+            let mut report = place.compare(&request, observe).await?;
             report.envelope.seconds = place.clock() - start;
             report.envelope.command = request.command_line();
             Event::Compare(Box::new(report))
