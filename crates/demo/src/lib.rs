@@ -2,7 +2,7 @@
 //!
 //! `demo:base` answers sums of several steps at once, and mostly wrongly; `demo:reasoner` was made from it and writes every step
 //! first. [`recipe`] reads what a person can read too, `recipe/recipe.toml`: the shape, the trainings, and what each is shown.
-//! [`untrained`] gives the files that all begins with, [`data`] makes what is learnt from a seed, and [`demo`] has what came of it,
+//! [`untrained()`] gives the files that all begins with, [`data`] makes what is learnt from a seed, and [`demo`] has what came of it,
 //! which lies in `trained` as it was written. `cargo xtask demo` goes through the recipe again.
 
 pub mod data;
