@@ -20,12 +20,12 @@ use stethoscope_core::locating::{LocateRequest, Located};
 use stethoscope_core::merge::MergeCompute;
 use stethoscope_core::model::Model;
 use stethoscope_core::plugin::{ExtractReport, Extraction, Form};
-use stethoscope_core::recipe::{self, Folder, LONGEST_RECIPE, RecipeText, View};
+use stethoscope_core::recipe::{Folder, LONGEST_RECIPE, RecipeText, View};
 use stethoscope_core::report::{ComputeInfo, DeltaReport};
 use stethoscope_core::source::ReadError;
 use stethoscope_core::spectrum::spectrum_tasks;
 use stethoscope_core::synthetic;
-use stethoscope_core::task_vectors::{CompareReport, CompareRequest, compare};
+use stethoscope_core::task_vectors::{CompareReport, CompareRequest, open_and_compare};
 use stethoscope_core::work::{Cancelled, Event, ExtractRequest, MergeRequest, Place, Request, WorkError, answer};
 use stethoscope_gpu::GpuError;
 use stethoscope_lm::LmError;
@@ -341,9 +341,7 @@ impl Place for Platform {
         request: &CompareRequest,
         observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
     ) -> Result<CompareReport, JobError> {
-        let (a, fine_tunes) =
-            recipe::open_several(self, &request.a, &request.fine_tunes, SideFiles::Configuration).await?;
-        Ok(compare(&a, &fine_tunes, request, observe).await.map_err(WorkError::from)?)
+        open_and_compare(self, request, observe).await
     }
 
     async fn merging(&self) -> Option<Box<dyn MergeCompute>> {

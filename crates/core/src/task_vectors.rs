@@ -26,13 +26,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::compute::{Piece, WideDecoder, piece_length};
 use crate::delta::reading;
+use crate::folder::SideFiles;
 use crate::kernels::InstructionSet;
 use crate::model::Model;
 use crate::pairing::PairingError;
+use crate::recipe;
 use crate::report::{ComputeInfo, Envelope};
 use crate::selection::{Selection, SelectionError};
 use crate::source::{Block, ReadError};
-use crate::work::{Cancelled, Event, give_way};
+use crate::work::{Cancelled, Event, Place, WorkError, give_way};
 use alignment::{Alignment, Step};
 use rows::Rows;
 use sums::ComparedSums;
@@ -95,6 +97,20 @@ impl CompareError {
     pub const fn is_misuse(&self) -> bool {
         matches!(self, Self::Selection(_) | Self::TooFew { .. } | Self::Pairing(PairingError::Selection { .. }))
     }
+}
+
+/// Opens what a request names and compares it, for the places that do: [`Place::compare`] is refused elsewhere.
+///
+/// # Errors
+/// If something cannot be opened or compared.
+pub async fn open_and_compare<P: Place>(
+    place: &P,
+    request: &CompareRequest,
+    observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+) -> Result<CompareReport, P::Error> {
+    let (a, fine_tunes) =
+        recipe::open_several(place, &request.a, &request.fine_tunes, SideFiles::Configuration).await?;
+    Ok(compare(&a, &fine_tunes, request, observe).await.map_err(WorkError::from)?)
 }
 
 /// Compares the task vectors of several fine-tunes, telling `observe` as it goes. The caller knows the time and the command line,

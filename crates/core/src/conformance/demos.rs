@@ -10,6 +10,7 @@ use crate::merge::MergeCompute;
 use crate::model::Model;
 use crate::recipe::RecipeText;
 use crate::synthetic::demo;
+use crate::task_vectors::{CompareReport, CompareRequest, open_and_compare};
 use crate::work::{Cancelled, Event, Place, Request, WorkError, answer};
 
 /// A place that has the built-in pair and nothing else but what it is given, so that whole requests can be answered in tests.
@@ -74,6 +75,14 @@ impl Place for Demos {
         let yaml = self.recipes.iter().find(|(name, _)| *name == reference);
         let yaml = yaml.map(|(_, text)| RecipeText::Yaml(text.clone()));
         Ok(yaml.or_else(|| RecipeText::of_line(reference)))
+    }
+
+    async fn compare(
+        &self,
+        request: &CompareRequest,
+        observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
+    ) -> Result<CompareReport, DemoError> {
+        open_and_compare(self, request, observe).await
     }
 
     fn clock(&self) -> f64 {
