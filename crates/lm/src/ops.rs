@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod convolution;
 mod gated;
+pub(crate) mod matrix;
 pub mod norm;
 pub mod rope;
 pub mod run;
