@@ -3,6 +3,8 @@
 //! [`product`](stethoscope_core::kernels::product) gives an output that is the same bit for bit whatever stands beside it, and
 //! reaches half the speed of these. Here the last bits depend on the shapes.
 
+use std::ops::Range;
+
 use half::bf16;
 use rayon::prelude::*;
 use stethoscope_core::kernels::Rows;
@@ -14,7 +16,7 @@ const PRODUCTS_OF_ONE_THREAD: usize = 1 << 18;
 
 /// Numbers in rows and columns, wherever they lie.
 #[derive(Clone, Copy)]
-struct Matrix<'a> {
+pub(crate) struct Matrix<'a> {
     numbers: &'a [f32],
     rows: usize,
     columns: usize,
@@ -24,18 +26,28 @@ struct Matrix<'a> {
 
 impl<'a> Matrix<'a> {
     /// Rows that lie one after another.
-    const fn new(numbers: &'a [f32], rows: usize, columns: usize) -> Self {
+    pub const fn new(numbers: &'a [f32], rows: usize, columns: usize) -> Self {
         Self { numbers, rows, columns, strides: [columns, 1] }
     }
 
-    const fn transposed(self) -> Self {
+    /// Its columns as rows.
+    pub const fn transposed(self) -> Self {
         let [row, column] = self.strides;
         Self { rows: self.columns, columns: self.rows, strides: [column, row], ..self }
     }
 
-    /// Some columns of rows that lie one after another.
-    fn columns(self, first: usize, columns: usize) -> Self {
-        Self { numbers: &self.numbers[first.min(self.numbers.len())..], columns, ..self }
+    /// Some of its columns.
+    pub fn columns(self, first: usize, columns: usize) -> Self {
+        Self { numbers: self.from(first * self.strides[1]), columns, ..self }
+    }
+
+    /// Some of its rows.
+    pub fn rows(self, rows: Range<usize>) -> Self {
+        Self { numbers: self.from(rows.start * self.strides[0]), rows: rows.len(), ..self }
+    }
+
+    fn from(self, first: usize) -> &'a [f32] {
+        &self.numbers[first.min(self.numbers.len())..]
     }
 }
 
@@ -49,7 +61,8 @@ pub(crate) fn times_transposed(x: &[f32], weight: Rows<'_>, [tokens, out, column
     widened(weight, columns, |first, rows| {
         let band = rows.len() / columns;
         let rest = &mut y[first..];
-        multiply(x, Matrix::new(rows, band, columns).transposed(), rest, out, false);
+        let rows = Matrix::new(rows, band, columns).transposed();
+        multiply(x, rows, Out { numbers: rest, stride: out, is_added: false }, threads());
     });
     y
 }
@@ -63,7 +76,8 @@ pub(crate) fn times(upstream: &[f32], weight: Rows<'_>, [tokens, out, columns]: 
     let upstream = Matrix::new(upstream, tokens, out);
     widened(weight, columns, |first, rows| {
         let band = rows.len() / columns;
-        multiply(upstream.columns(first, band), Matrix::new(rows, band, columns), &mut sum, columns, first > 0);
+        let out = Out { numbers: &mut sum, stride: columns, is_added: first > 0 };
+        multiply(upstream.columns(first, band), Matrix::new(rows, band, columns), out, threads());
     });
     sum
 }
@@ -80,7 +94,20 @@ pub(crate) fn transposed_times(
     is_added: bool,
 ) {
     let upstream = Matrix::new(upstream, tokens, out).transposed();
-    multiply(upstream, Matrix::new(x, tokens, columns), sum, columns, is_added);
+    multiply(upstream, Matrix::new(x, tokens, columns), Out { numbers: sum, stride: columns, is_added }, threads());
+}
+
+fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Where a product goes.
+pub(crate) struct Out<'a> {
+    pub numbers: &'a mut [f32],
+    /// Numbers from a row to the next.
+    pub stride: usize,
+    /// Whether it is added to what is there.
+    pub is_added: bool,
 }
 
 /// Gives the rows as F32, some at a time, each time with the number of the first.
@@ -108,9 +135,13 @@ fn widen(rows: &[bf16], wide: &mut [f32]) {
     }
 }
 
-/// left · right, in rows that stand `stride` numbers apart, in place of what is there or added to it.
-fn multiply(left: Matrix<'_>, right: Matrix<'_>, out: &mut [f32], stride: usize, is_added: bool) {
+/// left · right, on so many threads.
+///
+/// # Panics
+/// If the matrices do not fit each other, or reach beyond their numbers.
+pub(crate) fn multiply(left: Matrix<'_>, right: Matrix<'_>, out: Out<'_>, threads: usize) {
     let (rows, columns, depth) = (left.rows, right.columns, left.columns);
+    let Out { numbers: out, stride, is_added } = out;
     if rows == 0 || columns == 0 {
         return;
     }
@@ -126,7 +157,6 @@ fn multiply(left: Matrix<'_>, right: Matrix<'_>, out: &mut [f32], stride: usize,
             && stride >= columns,
         "matrices lie within their numbers"
     );
-    let threads = rayon::current_num_threads();
     let parallelism = match rows * columns * depth {
         few if few < PRODUCTS_OF_ONE_THREAD || threads == 1 => gemm::Parallelism::None,
         _ => gemm::Parallelism::Rayon(threads),
