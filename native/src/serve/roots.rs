@@ -268,7 +268,7 @@ impl Roots {
     /// What a request calls a folder.
     fn reference(&self, folder: &Path) -> String {
         let digest = Sha256::digest(folder.as_os_str().as_encoded_bytes());
-        let id = hexadecimal(&digest[..16]);
+        let id = hexadecimal(&digest[..8]);
         let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         if !folders.contains_key(&id) && folders.len() < FOLDERS_KNOWN {
             folders.insert(id.clone(), folder.to_owned());
@@ -389,7 +389,7 @@ mod tests {
             "file:///etc/passwd".to_owned(),
             format!("{root}/.."),
             format!("{root}/../outside"),
-            format!("{root}/%2e%2e"),
+            format!("{root}/%2e%2e/outside"),
             format!("{root}/..\\outside"),
             format!("{root}//etc"),
             format!("{root}/model/../../outside"),
