@@ -4,6 +4,10 @@ use serde_json::json;
 use tungstenite::Message;
 
 use super::client::{Server, delta};
+use crate::checkpoints::folder as temporary;
+
+/// What is tried: what it is, the path, and the headers.
+type Case<'c> = (&'c str, &'c str, &'c [(&'c str, &'c str)]);
 
 /// What every answer to who is not let in is, to the last byte that is theirs.
 fn assert_refused(answer: &str, what: &str) {
@@ -17,7 +21,7 @@ fn assert_refused(answer: &str, what: &str) {
 
 #[test]
 fn the_link_is_exchanged_for_a_cookie_and_disappears_from_the_address() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let server = Server::start(folder.path(), &[]);
     let answer = server.get(&format!("/?token={}", server.token), &[("Host", &server.name())]);
     assert!(answer.starts_with("HTTP/1.1 303 "), "{answer}");
@@ -41,7 +45,7 @@ fn the_link_is_exchanged_for_a_cookie_and_disappears_from_the_address() {
 
 #[test]
 fn who_comes_under_another_name_from_another_page_or_without_the_link_gets_the_same_403() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let server = Server::start(folder.path(), &[]);
     let (name, cookie, port) = (server.name(), server.cookie(), server.port);
     let own = format!("http://{name}");
@@ -49,7 +53,7 @@ fn who_comes_under_another_name_from_another_page_or_without_the_link_gets_the_s
     let wrong_token = format!("/?token={}", "0".repeat(64));
     let rebound = format!("evil.example:{port}");
     let other_port = format!("http://127.0.0.1:{}", port ^ 1);
-    let cases: [(&str, &str, &[(&str, &str)]); 14] = [
+    let cases: [Case<'_>; 14] = [
         ("no cookie", "/", &[("Host", &name)]),
         ("no cookie, a file", "/app.js", &[("Host", &name)]),
         ("no cookie, no such file", "/nothing", &[("Host", &name)]),
@@ -98,8 +102,8 @@ fn who_comes_under_another_name_from_another_page_or_without_the_link_gets_the_s
 
 #[test]
 fn no_path_leads_out_of_the_page_and_broken_requests_break_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("secret"), "the secret").unwrap();
+    let folder = temporary();
+    std::fs::write(folder.path().join("secret"), "the secret").expect("a file can be written");
     let server = Server::start(folder.path(), &[]);
     let (name, cookie) = (server.name(), server.cookie());
     let get = |path: &str| server.get(path, &[("Host", &name), ("Cookie", &cookie)]);
@@ -138,7 +142,7 @@ fn no_path_leads_out_of_the_page_and_broken_requests_break_nothing() {
 
 #[test]
 fn malformed_and_oversized_frames_end_the_socket_and_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let server = Server::start(folder.path(), &[]);
     let deep = format!("{{\"run\":{}", "[".repeat(100_000));
     let frames = [
@@ -172,7 +176,7 @@ fn malformed_and_oversized_frames_end_the_socket_and_nothing_else() {
 
 #[test]
 fn there_are_only_so_many_sockets_and_one_that_takes_nothing_keeps_nobody_waiting() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let server = Server::start(folder.path(), &[]);
     let cookie = server.cookie();
     let sockets: Vec<_> = (0..128).map(|_| server.socket_with(&cookie).expect("a socket")).collect();
@@ -195,7 +199,7 @@ fn there_are_only_so_many_sockets_and_one_that_takes_nothing_keeps_nobody_waitin
 
 #[test]
 fn behind_a_proxy_the_page_is_under_its_path_and_answers_to_its_name() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let server = Server::start(folder.path(), &["--base-path", "/lab", "--allow-name", "lab.example"]);
     let host = [("Host", "lab.example")];
     let answer = server.get(&format!("/lab/?token={}", server.token), &host);

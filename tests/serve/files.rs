@@ -4,23 +4,24 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::client::{Server, Socket};
-use crate::checkpoints::one_tensor;
+use crate::checkpoints::{folder as temporary, one_tensor};
 
 /// A folder with a root that holds a model, and with another beside it.
 fn place() -> (tempfile::TempDir, Server) {
-    let place = tempfile::tempdir().unwrap();
+    let place = temporary();
     for name in ["root/model", "outside"] {
         let model = one_tensor(&[1.0, 2.0]);
-        fs::create_dir_all(place.path().join(name)).unwrap();
-        fs::copy(model.path().join("model.safetensors"), place.path().join(name).join("model.safetensors")).unwrap();
+        fs::create_dir_all(place.path().join(name)).expect("a folder can be made");
+        fs::copy(model.path().join("model.safetensors"), place.path().join(name).join("model.safetensors"))
+            .expect("a file can be copied");
     }
-    fs::write(place.path().join("outside/examples.jsonl"), "{\"the secret\": 1}\n").unwrap();
+    fs::write(place.path().join("outside/examples.jsonl"), "{\"the secret\": 1}\n").expect("a file can be written");
     let server = Server::start(place.path(), &[]);
     (place, server)
 }
 
 fn root(socket: &mut Socket) -> String {
-    let roots = socket.list(None).unwrap();
+    let roots = socket.list(None).expect("the roots are listed");
     roots["entries"][0]["reference"].as_str().expect("a reference").to_owned()
 }
 
@@ -57,7 +58,7 @@ fn everything(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap().flatten() {
+        for entry in fs::read_dir(folder).expect("a folder can be listed").flatten() {
             names.push(entry.path().display().to_string());
             if entry.path().is_dir() {
                 folders.push(entry.path());
@@ -108,7 +109,7 @@ fn a_model_under_a_root_is_opened_by_the_name_that_was_listed_and_one_is_written
     let (place, server) = place();
     let mut socket = server.socket();
     let root = root(&mut socket);
-    let listing = socket.list(Some(&root)).unwrap();
+    let listing = socket.list(Some(&root)).expect("a root is listed");
     let model = listing["entries"][0]["reference"].as_str().expect("a reference");
     let outcome = socket.run(&json!({"inspect": {"checkpoint": model}}));
     assert_eq!(outcome.error, None);
@@ -129,9 +130,9 @@ fn a_link_out_of_the_roots_is_not_followed() {
     let mut socket = server.socket();
     let root = root(&mut socket);
     let outside = place.path().join("outside");
-    std::os::unix::fs::symlink(&outside, place.path().join("root/way")).unwrap();
+    std::os::unix::fs::symlink(&outside, place.path().join("root/way")).expect("a link can be made");
     std::os::unix::fs::symlink(outside.join("model.safetensors"), place.path().join("root/model/more.safetensors"))
-        .unwrap();
+        .expect("a link can be made");
     for name in ["way", "model"] {
         for request in requests(&format!("{root}/{name}")) {
             let kind = request.as_object().expect("an object").keys().next().expect("a kind").clone();

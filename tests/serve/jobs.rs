@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Outcome, Server, delta};
+use crate::checkpoints::folder as temporary;
 use crate::tool::succeed;
 
 /// A request that takes minutes.
@@ -20,7 +21,7 @@ fn report(outcome: &Outcome) -> Value {
 
 #[test]
 fn a_delta_over_the_socket_is_that_of_the_command_line() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let server = Server::start(folder.path(), &[]);
     let over_socket = report(&server.socket().run(&delta("o_proj + norm")));
     let words = ["delta", "demo:base", "demo:reasoner", "--select", "o_proj + norm", "--compute", "cpu", "--json", "-"];
@@ -34,7 +35,7 @@ fn a_delta_over_the_socket_is_that_of_the_command_line() {
 
 #[test]
 fn several_sockets_see_the_same_job_and_it_goes_on_without_any() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let server = Server::start(folder.path(), &[]);
     let mut first = server.socket();
     let (_, id) = first.begin(&delta("all"));
@@ -54,7 +55,7 @@ fn several_sockets_see_the_same_job_and_it_goes_on_without_any() {
 
 #[test]
 fn one_job_runs_and_the_rest_wait_and_any_of_them_can_be_stopped() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let server = Server::start(folder.path(), &[]);
     let mut socket = server.socket();
     let (running, _) = socket.begin(&long());
@@ -74,7 +75,7 @@ fn one_job_runs_and_the_rest_wait_and_any_of_them_can_be_stopped() {
 
 #[test]
 fn a_thousand_requests_wait_and_one_more_is_told_how_many() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let server = Server::start(folder.path(), &[]);
     let mut socket = server.socket();
     socket.begin(&long());
@@ -94,10 +95,10 @@ fn a_thousand_requests_wait_and_one_more_is_told_how_many() {
 
 #[test]
 fn a_killed_server_comes_back_with_what_its_jobs_had_said_and_lets_the_same_page_in() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let server = Server::start(folder.path(), &[]);
     let cookie = server.cookie();
-    let mut socket = server.socket_with(&cookie).unwrap();
+    let mut socket = server.socket_with(&cookie).expect("a socket");
     let (done, done_id) = socket.begin(&delta("o_proj"));
     let before = socket.listen(done);
     let (_, cut_id) = socket.begin(&long());
@@ -123,7 +124,7 @@ fn a_killed_server_comes_back_with_what_its_jobs_had_said_and_lets_the_same_page
 
 #[test]
 fn a_second_server_does_not_take_the_first_one_s_jobs() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = temporary();
     let _server = Server::start(folder.path(), &[]);
     let path = |name: &str| folder.path().join(name).display().to_string();
     let arguments = ["serve", "--port", "0", "--state", &path("state"), "--page", &path("page")];

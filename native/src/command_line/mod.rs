@@ -117,7 +117,7 @@ enum Failure {
     #[error(transparent)]
     Window(#[from] WindowError),
     #[error(transparent)]
-    Serve(#[from] ServeError),
+    Serve(Box<ServeError>),
     #[error("stopped before the end; nothing was written")]
     Interrupted,
     #[error("stopped before the end; the same command goes on from here")]
@@ -135,6 +135,12 @@ impl From<crate::exam::ExamError> for Failure {
 impl From<JobError> for Failure {
     fn from(error: JobError) -> Self {
         Self::Job(Box::new(error))
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        Self::Serve(Box::new(error))
     }
 }
 

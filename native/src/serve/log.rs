@@ -190,7 +190,7 @@ mod tests {
         let at = log.reader(0).unwrap().next(&mut first).unwrap().unwrap();
         assert_eq!(first, r#"{"planned":{"rows":1,"bytes":2}}"#);
         assert!(log.is_start(0) && log.is_start(at) && !log.is_start(1) && !log.is_start(seen.bytes + 1));
-        std::fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"warn").unwrap();
+        OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"warn").unwrap();
         let again = Log::new(path, false, None);
         assert_eq!(again.watch().borrow().bytes, seen.bytes);
     }

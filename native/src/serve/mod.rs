@@ -90,10 +90,10 @@ pub enum ServeError {
     },
     /// A root is not a folder.
     #[error("--root: {0}")]
-    Root(#[source] OpenError),
+    Root(#[source] Box<OpenError>),
     /// Threads for the network could not be started.
     #[error(transparent)]
-    Network(OpenError),
+    Network(Box<OpenError>),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers for a token: {why}")]
     Random {
@@ -128,7 +128,8 @@ impl Server {
         let page = Page::find(settings.page).ok_or(missing)?;
         let folder = settings.state;
         make_private(&folder).map_err(|source| ServeError::State { folder: folder.clone(), source })?;
-        let roots = Roots::new(&settings.roots, &settings.hosts, &folder).map_err(ServeError::Root)?;
+        let roots =
+            Roots::new(&settings.roots, &settings.hosts, &folder).map_err(|error| ServeError::Root(Box::new(error)))?;
         let address = SocketAddr::new(settings.bind, settings.port);
         let bind = || {
             let listener = TcpListener::bind(address)?;
@@ -162,7 +163,7 @@ impl Server {
     /// # Errors
     /// If threads cannot be started.
     pub fn run(self) -> Result<(), ServeError> {
-        let runtime = remote::runtime().map_err(ServeError::Network)?;
+        let runtime = remote::runtime().map_err(|error| ServeError::Network(Box::new(error)))?;
         let address = self.listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
         runtime.block_on(http::serve(self.listener, self.shared)).map_err(|source| ServeError::Bind { address, source })
     }

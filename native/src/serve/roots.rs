@@ -49,6 +49,8 @@ pub struct Roots {
     hosts: Vec<String>,
     hub: HubSettings,
     folders: Mutex<HashMap<String, PathBuf>>,
+    /// The server's own folder, which is nobody's even under a root.
+    own: PathBuf,
     /// Where ids are kept.
     file: PathBuf,
 }
@@ -133,7 +135,7 @@ struct Known {
 }
 
 impl Roots {
-    /// Some folders, by their real paths; ids of folders are kept in a file of the folder `kept`.
+    /// Some folders, by their real paths; ids of folders are kept in a file of the folder `kept`, which is the server's own.
     ///
     /// # Errors
     /// If one is no folder.
@@ -145,7 +147,8 @@ impl Roots {
             fs::read_dir(&real).map_err(failed)?;
             Ok(real)
         };
-        let file = kept.join(FOLDERS_FILE);
+        let own = fs::canonicalize(kept).map_err(|error| OpenError::from_io(kept, "opened", error))?;
+        let file = own.join(FOLDERS_FILE);
         let text = fs::read_to_string(&file).unwrap_or_default();
         let known = text.lines().filter_map(|line| serde_json::from_str::<Known>(line).ok());
         Ok(Self {
@@ -153,6 +156,7 @@ impl Roots {
             hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             hub: HubSettings::from_environment(),
             folders: Mutex::new(known.map(|known| (known.id, known.path)).collect()),
+            own,
             file,
         })
     }
@@ -283,7 +287,7 @@ impl Roots {
     }
 
     fn is_inside(&self, real: &Path) -> bool {
-        self.roots.iter().any(|root| real.starts_with(root))
+        self.roots.iter().any(|root| real.starts_with(root)) && !real.starts_with(&self.own)
     }
 
     /// Refuses a model's folder with a link in it that leads out of the roots. The Hub's local cache, which has its files behind
@@ -348,7 +352,9 @@ mod tests {
         fs::write(root.join("model/model.safetensors"), "weights").unwrap();
         fs::create_dir(folder.path().join("outside")).unwrap();
         fs::write(folder.path().join("outside/secret.safetensors"), "secret").unwrap();
-        let roots = Roots::new(&[root], &["files.example:8000".to_owned()], folder.path()).unwrap();
+        let own = root.join("own");
+        fs::create_dir(&own).unwrap();
+        let roots = Roots::new(&[root], &["files.example:8000".to_owned()], &own).unwrap();
         Place { _folder: folder, roots }
     }
 
@@ -387,6 +393,7 @@ mod tests {
             "./model".to_owned(),
             "/etc/passwd".to_owned(),
             "file:///etc/passwd".to_owned(),
+            format!("{root}/own"),
             format!("{root}/.."),
             format!("{root}/../outside"),
             format!("{root}/%2e%2e/outside"),
