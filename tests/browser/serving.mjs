@@ -116,3 +116,18 @@ servedTest("a merge is written under a root of the server's", async (app) => {
   await app.job(/^merge /, ": done");
   assert.ok(existsSync(join(app.server.folder, "merged", "model.safetensors")));
 });
+
+servedTest("models speak on the server, and not in the page", async (app) => {
+  await openDemo(app);
+  await app.measured();
+  const before = app.tab.workers().length;
+  await app.click("Listen");
+  await app.click("Ask");
+  const isOver = ({ said, silence, is_busy }) => silence || (said.length === 2 && said.every(({ level }) => level) && !is_busy);
+  const { said, silence } = await app.until(isOver, "the answers", 120_000);
+  assert.equal(silence, null);
+  assert.ok(said.every(({ tokens }) => tokens > 0));
+  assert.equal(app.tab.workers().length, before, "no other module was fetched");
+  await app.unfold();
+  await app.job(/^generate /, ": done");
+});
