@@ -7,6 +7,7 @@ use stethoscope_core::report::RelativeDefinition;
 use stethoscope_core::work::DeltaRequest;
 
 use super::*;
+use crate::platform::Answer;
 
 /// Shows a job in an empty window; what is asked for first.
 fn resume(request: &Request) -> (Window, Request) {
