@@ -39,6 +39,9 @@ mod engines;
 /// Checkpoints on a Hub and on web servers, which behave and which do not.
 mod remote;
 
+/// The page's server: who it lets in, what they may name, and jobs that outlive it.
+mod serve;
+
 /// The window: that it shows the numbers of the command line, and what it says without a display.
 #[cfg(all(feature = "app", target_os = "linux"))]
 mod window;

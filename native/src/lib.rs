@@ -10,6 +10,7 @@ pub mod listening;
 mod merging;
 pub mod platform;
 pub mod remote;
+pub mod serve;
 mod spectra;
 mod stopping;
 pub mod window;

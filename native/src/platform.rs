@@ -35,11 +35,13 @@ use tokio::sync::oneshot;
 use crate::endpoint::EndpointError;
 use crate::engine;
 use crate::exam::{self, ExamError};
-use crate::files::{OpenError, OpenOptions, TextError, open_reference, read_text};
+use crate::files::{OpenError, OpenOptions, TextError, open_hub, open_path, open_reference, read_text};
 use crate::freezing::{self, FreezeError};
 use crate::listening::{self, ListeningError, Resident};
 use crate::merging;
 use crate::remote::is_elsewhere;
+use crate::serve::requests::with_paths;
+use crate::serve::roots::{Named, RootError, Roots};
 use crate::spectra;
 use crate::writer::{self, WriteError};
 
@@ -64,6 +66,8 @@ pub struct Platform {
     pub offline: bool,
     /// The model that others are compared with as they speak.
     pub kept: Resident,
+    /// What requests may name, where they come from elsewhere; none for all that this person may.
+    pub roots: Option<Arc<Roots>>,
 }
 
 impl Default for Platform {
@@ -76,6 +80,7 @@ impl Default for Platform {
             anatomy: None,
             offline: false,
             kept: Resident::default(),
+            roots: None,
         }
     }
 }
@@ -86,6 +91,9 @@ pub enum JobError {
     /// A checkpoint was not found.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// Who asks may not have it.
+    #[error(transparent)]
+    Root(#[from] RootError),
     /// A checkpoint cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -195,6 +203,22 @@ impl Job {
     }
 }
 
+/// How a job's thread ended. One that panicked takes nothing else with it, and one that was stopped did what it was asked.
+///
+/// # Errors
+/// Why there is no result, for a person.
+pub fn ended(thread: JoinHandle<Result<(), JobError>>) -> Result<(), String> {
+    match thread.join() {
+        Ok(Err(JobError::Work(WorkError::Cancelled(_)) | JobError::Write(WriteError::Cancelled(_)))) => Ok(()),
+        Ok(result) => result.map_err(|error| format!("{:#}", anyhow::Error::from(error))),
+        Err(_) => Err(
+            "this program failed while it was at work, which is a mistake in it: ask the same of its command line, in \
+                       a terminal, and report what it says"
+                .to_owned(),
+        ),
+    }
+}
+
 impl Platform {
     /// Starts a request.
     pub fn run(&self, request: Request) -> Job {
@@ -202,6 +226,10 @@ impl Platform {
         let (stop, stopped) = oneshot::channel();
         let platform = self.clone();
         let thread = thread::spawn(move || {
+            let request = match &platform.roots {
+                Some(roots) => with_paths(request, roots)?,
+                None => request,
+            };
             let mut observe = async |event: Event| sender.send(event).map_err(|_| Cancelled);
             let answer = pin!(answer(&platform, request, &mut observe));
             match pollster::block_on(select(answer, stopped)) {
@@ -233,7 +261,13 @@ impl Place for Platform {
             side_files,
             ..OpenOptions::default()
         };
-        let checkpoint = Checkpoint::read(open_reference(reference, &options).await?).await?;
+        let named = self.roots.as_ref().map_or(Ok(Named::AsItIs), |roots| roots.named(reference))?;
+        let files = match named {
+            Named::AsItIs => open_reference(reference, &options).await?,
+            Named::Path(path) => open_path(reference, &path, &options)?,
+            Named::Hub => open_hub(reference, &options).await?,
+        };
+        let checkpoint = Checkpoint::read(files).await?;
         Ok(Model::new(checkpoint, self.anatomy.as_deref().map(read_anatomy).transpose()?))
     }
 
@@ -241,6 +275,12 @@ impl Place for Platform {
     async fn recipe(&self, reference: &str) -> Result<Option<RecipeText>, JobError> {
         let path = Path::new(reference);
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        if let Some(roots) = &self.roots {
+            return Ok(match is_yaml && !reference.contains(';') {
+                true => Some(RecipeText::Yaml(read_text(&roots.path(reference)?, "a recipe in YAML", LONGEST_RECIPE)?)),
+                false => RecipeText::of_line(reference),
+            });
+        }
         if is_yaml && !is_elsewhere(reference) {
             return Ok(Some(RecipeText::Yaml(read_text(path, "a recipe in YAML", LONGEST_RECIPE)?)));
         }

@@ -8,6 +8,7 @@ import "./listening.mjs";
 import "./pictures.mjs";
 import "./remote.mjs";
 import "./runs.mjs";
+import "./serving.mjs";
 import "./writing.mjs";
 
 process.exitCode = (await runAll()) ? 0 : 1;

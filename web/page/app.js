@@ -2,6 +2,8 @@
 // long it asks of the worker.
 import { fromDrop, fromInput } from "./files.js";
 import { Instrument } from "./instrument.js";
+import { JobList, pick } from "./served.js";
+import { Server, socketAddress } from "./server.js";
 import start, { Window } from "./stethoscope.js";
 
 const SETTINGS = "stethoscope.settings";
@@ -43,6 +45,12 @@ const download = (name, blob) => {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 };
 
+// Whether a request is of something that was dropped on the page, which a server knows nothing of.
+const isOfDropped = (request) => {
+  const asked = Object.values(JSON.parse(request))[0];
+  return [...held.keys()].some((name) => request.includes(JSON.stringify(name)) || asked.recipe?.includes(name));
+};
+
 // Files that lie in the browser's own storage. Of many at once some browsers forget some.
 const downloadAll = async (files) => {
   for (const file of files) {
@@ -52,12 +60,18 @@ const downloadAll = async (files) => {
 };
 
 // What the app asks of the page.
-const host = (instrument, models, app) => ({
-  run: (job, request) => instrument.begin(job, request),
-  took: (job) => (models.has(job) ? models : instrument).took(job),
-  stop: (job) => (models.has(job) ? models : instrument).stop(job),
-  can_listen: () => models.canListen,
-  listen: (job, request) => models.begin(job, request),
+const host = (instrument, models, server, app) => ({
+  run: (job, request) => (server && !isOfDropped(request) ? server : instrument).begin(job, request),
+  took: (job) => !server?.has(job) && (models.has(job) ? models : instrument).took(job),
+  stop(job) {
+    if (server?.has(job)) server.drop(job);
+    else (models.has(job) ? models : instrument).stop(job);
+  },
+  ask_to_stop: (job) => server?.has(job) && server.stop(job),
+  attach: (job, id) => server.attach(job, id),
+  is_served: () => Boolean(server),
+  can_listen: () => Boolean(server) || models.canListen,
+  listen: (job, request) => (server && !isOfDropped(request) ? server : models).begin(job, request),
   hold(reference, number, names) {
     const { paths, files, unreadable } = given[number];
     const isMeant = paths.map((path) => names.includes(path.split("/")[0]));
@@ -70,15 +84,25 @@ const host = (instrument, models, app) => ({
     const { paths, files } = given[number];
     instrument.begin(job, files[paths.indexOf(name)]);
   },
-  pick(side, folder) {
+  async pick(side, folder) {
+    if (server) {
+      const picked = await pick(server, folder ? "folder" : "file");
+      if (picked) app().name(side, picked);
+      return;
+    }
     const input = make("input", { type: "file", multiple: !folder, webkitdirectory: folder });
     input.addEventListener("change", () => {
       if (input.files.length > 0) give(fromInput(input.files), (...what) => app().picked(side, ...what));
     });
     input.click();
   },
-  can_write: () => Boolean(window.showDirectoryPicker ?? navigator.storage?.getDirectory),
+  can_write: () => Boolean(server ?? window.showDirectoryPicker ?? navigator.storage?.getDirectory),
   async pick_out(name) {
+    if (server) {
+      const out = await pick(server, "new", name);
+      if (out) app().out(out);
+      return;
+    }
     try {
       // Without a picker the files go through the browser's own storage to the downloads.
       const folder = await window.showDirectoryPicker?.({ id: "stethoscope", mode: "readwrite" });
@@ -192,7 +216,8 @@ const open = async () => {
   if (hub) instrument.ask("hub", { endpoint: hub }).catch((error) => app.failed(error.message));
   const cores = navigator.hardwareConcurrency ?? 1;
   const place = `a page in this browser, ${cores} cores, WebGPU (${adapter.info?.vendor || "unnamed"})`;
-  app = await Window.open(canvas, host(instrument, models, () => app), place);
+  const server = serve(() => app);
+  app = await Window.open(canvas, host(instrument, models, server, () => app), server ? `a page of the server at ${location.host}` : place);
   takeDrops(canvas, () => app);
   element("cover").hidden = true;
   canvas.focus();
@@ -206,7 +231,23 @@ const open = async () => {
     ask: (what, question) => instrument.ask(what, question),
   };
   watch(app);
-  keepForLater();
+  if (!server) keepForLater();
+};
+
+// The server that the page comes from, if it is one that does the work, with the list of its jobs.
+const serve = (app) => {
+  const address = socketAddress();
+  if (!address) return undefined;
+  const server = new Server(address, {
+    onEvent: (job, event) => app()?.event(job, event),
+    onEnd: (job, error) => app()?.ended(job, error),
+    onJobs: (list) => jobs.show(list),
+    onRequest: (id, request) => app()?.resume(id, request),
+    onRefused: (why) => app()?.failed(why),
+    onLink: (isThere) => jobs.link(isThere),
+  });
+  const jobs = new JobList(server, server.request);
+  return server;
 };
 
 // An app that has stopped says so, rather than to stand still.

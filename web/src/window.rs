@@ -75,6 +75,15 @@ impl Window {
         self.context.request_repaint();
     }
 
+    /// Shows a job that the server has, by its number there and what it was asked (JSON).
+    pub fn resume(&self, id: u32, request: &str) {
+        let resumed = self.answers.borrow_mut().resume(id, request);
+        match resumed {
+            Ok(()) => self.context.request_repaint(),
+            Err(error) => self.failed(format!("the server has a job that this page does not understand ({error})")),
+        }
+    }
+
     /// Opens a checkpoint by its name.
     pub fn name(&self, side: &str, reference: &str) {
         self.change(|app| side_called(side).into_iter().for_each(|side| app.state.open(side, reference)));

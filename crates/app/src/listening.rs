@@ -88,18 +88,25 @@ impl Listening {
             positions: None,
             base,
         };
-        self.columns = speakers
-            .iter()
-            .map(|(letter, reference)| Column {
-                letter,
-                reference: reference.clone(),
-                tokens: Vec::new(),
-                answer: None,
-                times: None,
-            })
-            .collect();
-        (self.error, self.loading) = (None, None);
+        self.begin(speakers.iter().cloned());
         self.job = Some(platform.run(Request::Generate(request)));
+    }
+
+    /// Listens to what was asked before: of A, then B, then what a recipe makes.
+    pub fn resume(&mut self, request: GenerateRequest, platform: &mut dyn Platform) {
+        let letters = ["A", "B", "M"].into_iter();
+        self.begin(letters.zip(request.models.iter().cloned()));
+        let (PromptInput::Text(prompt) | PromptInput::Chat(prompt)) = &request.prompt else { return };
+        self.prompt.clone_from(prompt);
+        self.is_chat = Some(matches!(request.prompt, PromptInput::Chat(_)));
+        self.sampling = request.sampling.clone();
+        self.job = Some(platform.run(Request::Generate(request)));
+    }
+
+    fn begin(&mut self, speakers: impl Iterator<Item = (&'static str, String)>) {
+        let column = |(letter, reference)| Column { letter, reference, tokens: Vec::new(), answer: None, times: None };
+        self.columns = speakers.map(column).collect();
+        (self.error, self.loading) = (None, None);
     }
 
     /// Stops whoever speaks. What was said stays.

@@ -68,6 +68,18 @@ impl Locating {
     /// Begins it.
     pub fn start(&mut self, a: &str, b: &str, platform: &mut dyn Platform) {
         let request = self.request(a, b);
+        self.run(request, platform);
+    }
+
+    /// Listens to one that was begun before.
+    pub fn resume(&mut self, request: LocateRequest, platform: &mut dyn Platform) {
+        self.bench.clone_from(&request.bench);
+        self.data = request.data.clone().unwrap_or_default();
+        (self.generate, self.destroy) = (request.generate, request.destroy);
+        self.run(request, platform);
+    }
+
+    fn run(&mut self, request: LocateRequest, platform: &mut dyn Platform) {
         (self.error, self.found) = (None, None);
         self.job = Some(platform.run(Request::Locate(request.clone())));
         self.asked = Some(request);

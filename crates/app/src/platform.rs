@@ -187,6 +187,8 @@ pub enum Answer {
     Out(String),
     /// What was picked for training.
     Path(PathFor, String),
+    /// A request that was begun before, elsewhere or earlier, and is to be shown: asked for now, it is listened to and not begun anew.
+    Resumed(Box<Request>),
     /// A file was saved under this name.
     Saved(String),
     /// Something did not work; why, for a person.

@@ -5,6 +5,7 @@ mod listening;
 mod looking;
 mod making;
 mod measuring;
+mod resuming;
 mod summary;
 
 use stethoscope_core::outline::Selectable;
@@ -234,6 +235,7 @@ impl State {
                 Answer::Opened(side, openings) => self.open_all(side, openings),
                 Answer::Out(out) => self.composing.write(out, self.platform.as_mut()),
                 Answer::Path(what, path) => self.freezing.picked(what, path),
+                Answer::Resumed(request) => self.resume(*request),
                 Answer::Saved(name) => self.notices.add(Gravity::Note, "save", &format!("{name} was saved")),
                 Answer::Failed(text) => {
                     self.notices.add(Gravity::Error, "app", &text);

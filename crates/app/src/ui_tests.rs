@@ -8,6 +8,7 @@ mod measuring;
 mod opening;
 mod pictures;
 mod recipes;
+mod resuming;
 mod selecting;
 
 use std::cell::RefCell;

@@ -28,7 +28,7 @@ pub use error::{Failure, FetchError, Problem, RemoteOpenError, shown};
 pub use folder::{OpenedFile, RemoteFolder, Wanted, open_folder};
 pub use http::{Http, LocalFuture, Request, Response, TransportError};
 pub use hub::{HubFolder, HubName};
-pub use open::{Place, is_web, open_place, split_path, without_secrets};
+pub use open::{Place, is_of_hub, is_web, open_place, split_path, without_secrets};
 pub use pauses::{GivenUp, Pauses, TRIES, is_transient};
 pub use range_source::{FIRST_READ, READ_SIZE, RangeSource, read_checked};
 pub use url_folder::UrlFolder;

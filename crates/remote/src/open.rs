@@ -53,9 +53,13 @@ impl Place {
             reference: "the URL".to_owned(),
             problem: format!("{error}; https://host/path was expected"),
         })?;
-        let is_hub = hub.is_at(&url) || url.host_str().is_some_and(|host| HUB_HOSTS.contains(&host));
-        Ok(is_hub.then(|| hub_page(&url, hub)).flatten().unwrap_or(Self::Web(url)))
+        Ok(is_of_hub(&url, hub).then(|| hub_page(&url, hub)).flatten().unwrap_or(Self::Web(url)))
     }
+}
+
+/// Whether a URL is the Hub's, by its own name or by that of a mirror that answers for it.
+pub fn is_of_hub(url: &Url, hub: &Hub) -> bool {
+    hub.is_at(url) || url.host_str().is_some_and(|host| HUB_HOSTS.contains(&host))
 }
 
 /// Whether a reference is a URL of the web.

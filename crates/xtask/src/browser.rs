@@ -27,6 +27,7 @@ pub fn test() -> anyhow::Result<()> {
     run_command(
         script("run.mjs")?
             .env("STETHOSCOPE_PAGE", server.address())
+            .env("STETHOSCOPE_PAGE_FOLDER", &folder)
             .env("STETHOSCOPE_SINGLE_FILE", single_file)
             .env("STETHOSCOPE_HUB", hub.url())
             .env("STETHOSCOPE_HUB_CDN", hub.cdn_url())

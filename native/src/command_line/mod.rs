@@ -16,6 +16,7 @@ mod merge;
 pub(crate) mod output;
 mod progress;
 mod reporting;
+mod serve;
 mod start;
 
 use std::io::{self, Write as _};
@@ -26,6 +27,7 @@ use clap::{Args, Parser, Subcommand};
 use stethoscope_remote::without_secrets;
 
 use crate::platform::{JobError, Platform};
+use crate::serve::ServeError;
 use crate::window::WindowError;
 use output::OutputError;
 use stethoscope_show::text::printable;
@@ -72,6 +74,8 @@ enum Command {
     Compare(compare::Arguments),
     /// Which modules carry what B can and A cannot: every module alone taken from B, and alone kept from A, with controls.
     Locate(locate::Arguments),
+    /// Serve the app as a page that drives this machine: its jobs go on without the page, and are there when it comes back.
+    Serve(serve::Arguments),
     /// Check that an engine of this machine computes what it should.
     #[command(hide = true)]
     Conformance(conformance::Arguments),
@@ -100,6 +104,9 @@ impl Reading {
     }
 }
 
+/// The exit code of a program that Ctrl-C has stopped.
+const INTERRUPTED: u8 = 130;
+
 /// Why a command did not end well.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -109,6 +116,8 @@ enum Failure {
     Output(#[from] OutputError),
     #[error(transparent)]
     Window(#[from] WindowError),
+    #[error(transparent)]
+    Serve(Box<ServeError>),
     #[error("stopped before the end; nothing was written")]
     Interrupted,
     #[error("stopped before the end; the same command goes on from here")]
@@ -129,6 +138,12 @@ impl From<JobError> for Failure {
     }
 }
 
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        Self::Serve(Box::new(error))
+    }
+}
+
 impl Failure {
     /// The same where what was done so far may be written down, so that the same command goes on from it.
     fn with_record(self, is_recorded: bool) -> Self {
@@ -143,8 +158,8 @@ impl Failure {
         match self {
             Self::Job(error) if error.is_misuse() => 2,
             Self::Output(error) if error.is_misuse() => 2,
-            Self::Job(_) | Self::Output(_) | Self::Window(_) | Self::Nonconforming(_) => 1,
-            Self::Interrupted | Self::InterruptedWriting => 130,
+            Self::Job(_) | Self::Output(_) | Self::Window(_) | Self::Serve(_) | Self::Nonconforming(_) => 1,
+            Self::Interrupted | Self::InterruptedWriting => INTERRUPTED,
         }
     }
 }
@@ -164,6 +179,7 @@ pub fn run() -> ExitCode {
         Some(Command::Exam(arguments)) => exam::run(&arguments),
         Some(Command::Compare(arguments)) => compare::run(&arguments),
         Some(Command::Locate(arguments)) => locate::run(&arguments),
+        Some(Command::Serve(arguments)) => serve::run(&arguments),
         Some(Command::Conformance(arguments)) => conformance::run(&arguments),
         Some(Command::Ceiling(arguments)) => ceiling::run(&arguments),
     };

@@ -15,6 +15,11 @@ pub(super) fn default_cache() -> Option<PathBuf> {
     cache_from(|name| std::env::var_os(name))
 }
 
+/// Whether a real path lies in that folder.
+pub fn is_inside(real: &Path) -> bool {
+    default_cache().and_then(|cache| fs::canonicalize(cache).ok()).is_some_and(|cache| real.starts_with(cache))
+}
+
 fn cache_from(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     let path = |name| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     path("HF_HUB_CACHE")

@@ -64,6 +64,11 @@ pub fn hub_model(reference: &str, settings: &HubSettings) -> Result<Option<Strin
     })
 }
 
+/// Whether a URL is one of the Hub's.
+pub fn is_of_hub(url: &Url, settings: &HubSettings) -> bool {
+    hub(settings).is_ok_and(|hub| stethoscope_remote::is_of_hub(url, &hub))
+}
+
 /// A client for the Hub of these settings.
 fn client(settings: &HubSettings, runtime: &Runtime) -> Result<Client, OpenError> {
     static HTTP: OnceLock<Arc<NativeHttp>> = OnceLock::new();

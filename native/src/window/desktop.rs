@@ -10,13 +10,12 @@ use eframe::egui::{Context, DroppedFileHandle};
 use rfd::{AsyncFileDialog, FileHandle};
 use stethoscope_app::platform::{Answer, Job, PathFor, Pick, Platform, Poll, Side};
 use stethoscope_core::freezing::TrainedForm;
-use stethoscope_core::work::{Request, WorkError};
+use stethoscope_core::work::Request;
 
 use super::openings::openings;
 use super::settings;
 use crate::command_line::output::Destination;
-use crate::platform::{self, JobError};
-use crate::writer::WriteError;
+use crate::platform::{self, JobError, ended};
 
 /// A desktop.
 pub struct Desktop {
@@ -215,19 +214,6 @@ impl Job for DesktopJob {
             Self::Running(job) => Self::Stopping(job.stop()),
             other => other,
         };
-    }
-}
-
-/// How a job ended. One that panicked takes nothing else with it, and one that was stopped did what it was asked.
-fn ended(thread: JoinHandle<Result<(), JobError>>) -> Result<(), String> {
-    match thread.join() {
-        Ok(Err(JobError::Work(WorkError::Cancelled(_)) | JobError::Write(WriteError::Cancelled(_)))) => Ok(()),
-        Ok(result) => result.map_err(|error| format!("{:#}", anyhow::Error::from(error))),
-        Err(_) => Err(
-            "this program failed while it was at work, which is a mistake in it: ask the same of its command line, in \
-                       a terminal, and report what it says"
-                .to_owned(),
-        ),
     }
 }
 

@@ -11,6 +11,18 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn run(this: &Host, job: u32, request: &str);
 
+    /// Whether a server does the work.
+    #[wasm_bindgen(method)]
+    pub fn is_served(this: &Host) -> bool;
+
+    /// Listens to a job that the server has, by its number there.
+    #[wasm_bindgen(method)]
+    pub fn attach(this: &Host, job: u32, id: u32);
+
+    /// Asks the server to stop a job, which then says that it has ended.
+    #[wasm_bindgen(method)]
+    pub fn ask_to_stop(this: &Host, job: u32);
+
     /// Whether models can run in this page.
     #[wasm_bindgen(method)]
     pub fn can_listen(this: &Host) -> bool;

@@ -30,6 +30,8 @@ pub struct Answers {
     answers: Vec<Answer>,
     /// The names that the worker keeps things under.
     held: BTreeSet<String>,
+    /// A job that the server has, by its number there and what it was asked, which the app is about to ask for.
+    resumed: Option<(u32, Request)>,
 }
 
 /// What has come of one job.
@@ -106,6 +108,17 @@ impl Answers {
     /// Where a model is to be written.
     pub fn out(&mut self, out: String) {
         self.answers.push(Answer::Out(out));
+    }
+
+    /// A job that the server has, to be shown.
+    ///
+    /// # Errors
+    /// If what it was asked (JSON) is no request.
+    pub fn resume(&mut self, id: u32, request: &str) -> Result<(), serde_json::Error> {
+        let request: Request = serde_json::from_str(request)?;
+        self.resumed = Some((id, request.clone()));
+        self.answers.push(Answer::Resumed(Box::new(request)));
+        Ok(())
     }
 
     /// Something that did not work.
@@ -188,8 +201,13 @@ impl Platform for Page {
         let is_for_models = matches!(request, Request::Generate(_));
         match serde_json::to_string(&request) {
             Ok(text) => {
-                self.answers.borrow_mut().jobs.insert(number, inbox.clone());
-                if is_for_models {
+                let mut answers = self.answers.borrow_mut();
+                answers.jobs.insert(number, inbox.clone());
+                let resumed = answers.resumed.take().filter(|(_, resumed)| *resumed == request);
+                drop(answers);
+                if let Some((id, _)) = resumed {
+                    self.host.attach(number, id);
+                } else if is_for_models {
                     self.host.listen(number, &text);
                 } else {
                     self.host.run(number, &text);
@@ -202,6 +220,14 @@ impl Platform for Page {
 
     fn can_listen(&self) -> bool {
         self.host.can_listen()
+    }
+
+    fn can_locate(&self) -> bool {
+        self.host.is_served()
+    }
+
+    fn can_train(&self) -> bool {
+        self.host.is_served()
     }
 
     fn pick(&mut self, side: Side, what: Pick) {
@@ -247,7 +273,10 @@ impl Platform for Page {
     }
 
     fn names(&self) -> &'static str {
-        "org/name on the Hub, https://…, demo:base, or drop files here"
+        match self.host.is_served() {
+            true => "org/name on the Hub, demo:base, or Open: a folder of the server's",
+            false => "org/name on the Hub, https://…, demo:base, or drop files here",
+        }
     }
 
     fn is_lasting(&self, reference: &str) -> bool {
@@ -272,6 +301,10 @@ impl Job for PageJob {
             return Poll::Event(event);
         }
         inbox.ended.take().map_or(Poll::Waiting, Poll::Ended)
+    }
+
+    fn stop(&mut self) {
+        self.host.ask_to_stop(self.number);
     }
 }
 

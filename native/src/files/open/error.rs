@@ -83,7 +83,7 @@ pub enum OpenError {
 
 impl OpenError {
     /// What went wrong while `doing` something (“opened”, “listed”) to `path`.
-    pub(super) fn from_io(path: &Path, doing: &'static str, source: io::Error) -> Self {
+    pub(crate) fn from_io(path: &Path, doing: &'static str, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
             io::ErrorKind::PermissionDenied => Self::Permission { path },

@@ -81,13 +81,18 @@ pub async fn open_reference(reference: &str, options: &OpenOptions) -> Result<Ch
         return remote::open(reference, &options.hub, options.side_files).await;
     }
     let path = Path::new(reference);
-    let metadata = match fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(error) if absent(&error) && fs::symlink_metadata(path).is_err() => {
-            return open_hub(reference, options).await;
-        }
-        Err(error) => return Err(OpenError::from_io(path, "opened", error)),
-    };
+    match fs::metadata(path) {
+        Err(error) if absent(&error) && fs::symlink_metadata(path).is_err() => open_hub(reference, options).await,
+        _ => open_path(reference, path, options),
+    }
+}
+
+/// Opens the checkpoint at a path of this machine, which is called `reference` from then on.
+///
+/// # Errors
+/// If there is none, or it cannot be read.
+pub fn open_path(reference: &str, path: &Path, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
+    let metadata = fs::metadata(path).map_err(|error| OpenError::from_io(path, "opened", error))?;
     if metadata.is_dir() {
         return match hub_cache::is_repository(path) {
             true => open_snapshot(reference, path, None, options),
@@ -111,8 +116,11 @@ fn absent(error: &io::Error) -> bool {
     matches!(error.kind(), NotFound | NotADirectory | InvalidInput | InvalidFilename)
 }
 
-/// A reference that is not a path: a model in the Hub's cache, or else on the Hub.
-async fn open_hub(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
+/// Opens what is no path: a model in the Hub's cache, or else on the Hub.
+///
+/// # Errors
+/// If there is no such model, or it cannot be read.
+pub async fn open_hub(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
     let suggestions = || similar_paths(Path::new(reference));
     let missing = || OpenError::Missing { reference: visible(reference), suggestions: suggestions() };
     let name = HubName::parse(reference).filter(|name| !is_file_name(name.repository)).ok_or_else(missing)?;
