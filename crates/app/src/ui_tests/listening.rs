@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// The demonstration with a recipe, and the tab in front.
+/// The planted pair with a recipe, and the tab in front.
 fn listening(window: &mut Window, recipe: &str) {
-    window.app().state.open_demo();
+    window.open_pair();
     window.harness.run();
     window.app().state.composing.set(recipe.to_owned());
     window.app().state.listening.sampling.max_tokens = 16;
@@ -38,7 +38,7 @@ fn a_recipe_that_changes_nothing_has_no_column() {
 fn a_model_that_cannot_be_asked_says_why() {
     let mut window = Window::plain();
     listening(&mut window, "A;");
-    // The demonstration has no chat template.
+    // The planted pair has no chat template.
     window.app().state.listening.is_chat = Some(true);
     window.click("Ask");
     let error = window.app().state.listening.error.clone().expect("an error");
