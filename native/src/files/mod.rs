@@ -13,6 +13,6 @@ mod similar;
 mod text;
 
 pub use mapped::MappedFile;
-pub use open::{DemoOpener, OpenError, OpenOptions, open_reference};
+pub use open::{BuiltInOpener, OpenError, OpenOptions, open_reference};
 pub use positioned::PositionedFile;
 pub use text::{TextError, read_text};

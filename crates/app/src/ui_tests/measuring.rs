@@ -8,10 +8,10 @@ fn deltas(window: &Window) -> usize {
     window.seen.borrow().asked.iter().filter(|request| matches!(request, Request::Delta(_))).count()
 }
 
-/// Opens the built-in pair, a side at a time.
+/// Opens the planted pair, a side at a time.
 fn open_pair(window: &mut Window) {
-    for (side, demo) in [(Side::A, "planted:base"), (Side::B, "planted:tuned")] {
-        window.app().state.open(side, demo);
+    for (side, name) in [(Side::A, "planted:base"), (Side::B, "planted:tuned")] {
+        window.app().state.open(side, name);
         window.harness.run();
     }
 }

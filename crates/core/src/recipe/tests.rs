@@ -197,7 +197,7 @@ fn what_cannot_be_done_is_said_in_a_sentence() {
         ("planted:base; destroy remove embed", &["modules outside of the layers"]),
         ("planted:base; destroy remove layers 0..12", &["no layer would be left"]),
         ("planted:base; take o_proj", &["the recipe ends where `+`, `&` or `from` was expected"]),
-        ("planted:base; take o_proj form planted:tuned", &["found `f`", "`from`", "\n                         ^"]),
+        ("planted:base; take o_proj form planted:tuned", &["found `f`", "`from`", "\n                            ^"]),
         ("planted:base; tak o_proj from b", &["`take` or `destroy` was expected"]),
         ("planted:base; destroy burn o_proj", &["`zero`, `reinit` or `remove` was expected"]),
         ("; take o_proj from b", &["the base's name was expected"]),
