@@ -4,6 +4,7 @@ mod card;
 mod error;
 pub mod export;
 mod memory;
+mod recycling;
 mod run_folder;
 mod tensorboard;
 
@@ -39,6 +40,7 @@ use crate::platform::{JobError, Platform};
 use crate::writer;
 pub use error::FreezeError;
 use memory::{PeakMemory, available_bytes};
+use recycling::RecycledMemory;
 use run_folder::{Identity, RunFolder};
 use tensorboard::EventFile;
 
@@ -62,6 +64,7 @@ pub async fn freeze(
     request: &FreezeRequest,
     observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
 ) -> Result<FreezeReport, JobError> {
+    let _recycled = RecycledMemory::new();
     let ready = ready(platform, request).await?;
     observe(Event::FreezePlan(Box::new(ready.plan.clone()))).await?;
     for warning in &ready.warnings {

@@ -2,6 +2,7 @@
 
 mod attention;
 mod block;
+mod embedding;
 mod feed_forward;
 mod load;
 mod state_space;
@@ -20,20 +21,20 @@ use crate::ops::norm::RmsNorm;
 use crate::ops::rope::Turns;
 use crate::ops::run::Run;
 use block::{Block, Step, normed};
+use embedding::Embedding;
 pub use stream::Keep;
 
 /// A model in memory.
 pub struct Decoder {
     config: DecoderConfig,
     device: Device,
-    /// \[vocabulary, hidden\].
-    embedding: Tensor,
+    embedding: Embedding,
     /// What embeddings are multiplied by, rounded as the weights are.
     embedding_scale: f64,
     blocks: Vec<Block>,
     final_norm: RmsNorm,
-    /// None where it is the embedding.
-    head: Option<Linear>,
+    /// The embedding, where they are tied.
+    head: Linear,
 }
 
 /// Tokens to be computed, of one sequence or many.
@@ -64,8 +65,8 @@ impl Decoder {
     /// Numbers of all its tensors; a tied head is not counted again.
     pub fn parameters(&self) -> u64 {
         let blocks = self.blocks.iter().map(Block::parameters).sum::<usize>();
-        let head = self.head.as_ref().map_or(0, Linear::parameters);
-        (blocks + self.embedding.elem_count() + self.final_norm.parameters() + head) as u64
+        let head = if self.config.is_tied { 0 } else { self.head.parameters() };
+        (blocks + self.embedding.parameters() + self.final_norm.parameters() + head) as u64
     }
 
     /// Room for what it will know of tokens that it has seen.
@@ -93,8 +94,7 @@ impl Decoder {
 
     /// The stream \[tokens, hidden\] before the first block.
     fn embedded(&self, tokens: &[u32]) -> Result<Tensor> {
-        let ids = Tensor::from_slice(tokens, tokens.len(), &self.device)?;
-        let mut x = self.embedding.index_select(&ids, 0)?.to_dtype(computed_dtype(&self.device))?;
+        let mut x = self.embedding.forward(tokens)?.to_dtype(computed_dtype(&self.device))?;
         if self.embedding_scale != 1.0 {
             x = (x * self.embedding_scale)?;
         }
@@ -109,11 +109,7 @@ impl Decoder {
     /// The logits \[tokens, vocabulary\], F32, of the stream \[tokens, hidden\] behind the last block.
     pub(crate) fn logits(&self, x: &Tensor) -> Result<Tensor> {
         let x = normed(&self.final_norm, x)?;
-        let logits = match &self.head {
-            Some(head) => head.forward(&x)?,
-            None => Linear { weight: self.embedding.clone(), bias: None }.forward(&x)?,
-        };
-        let logits = logits.to_dtype(DType::F32)?;
+        let logits = self.head.forward(&x)?.to_dtype(DType::F32)?;
         match self.config.logit_cap {
             Some(cap) => (logits / cap)?.tanh()? * cap,
             None => Ok(logits),

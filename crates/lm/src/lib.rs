@@ -18,6 +18,7 @@ pub mod error;
 pub mod generation;
 #[cfg(test)]
 mod golden;
+pub mod gradient_sum;
 #[cfg(test)]
 mod identities;
 pub mod likelihood;

@@ -6,7 +6,9 @@ use candle_core::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, Layout, Result,
 use rayon::prelude::*;
 use stethoscope_core::kernels::{Rows, product};
 
+use crate::gradient_sum::GradientSum;
 use crate::ops::contiguous;
+use crate::ops::matrix::{times, times_transposed};
 
 /// Products below which more threads would cost more than they save.
 const PRODUCTS_OF_ONE_THREAD: usize = 1 << 16;
@@ -23,6 +25,21 @@ pub struct Linear {
     pub weight: Tensor,
     /// \[out\], F32 on the CPU.
     pub bias: Option<Tensor>,
+    /// How it multiplies on the CPU.
+    pub products: Products,
+}
+
+/// How matrices are multiplied on the CPU.
+#[derive(Clone, Debug, Default)]
+pub enum Products {
+    /// So that what a token gets is the same bit for bit whatever tokens stand beside it: models that run.
+    #[default]
+    Alike,
+    /// As fast as can be, as the many tokens of training want it.
+    Fast {
+        /// Where the gradient of the weight is added up, if it is a variable: nothing of it is then in candle's store.
+        sum: Option<GradientSum>,
+    },
 }
 
 impl Linear {
@@ -32,15 +49,15 @@ impl Linear {
     }
 
     /// Of inputs \[tokens, in\], the outputs \[tokens, out\]. On the CPU inputs are F32 and sums are made in F32, whatever the
-    /// weights are, and an output is the same bit for bit whatever tokens stand beside it.
+    /// weights are.
     ///
     /// Gradients are for inputs, and for weights and biases that are variables or made of some; nothing is computed for others.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let x = x.contiguous()?;
         let y = if self.weight.track_op() {
-            x.apply_op2(&self.weight.to_dtype(x.dtype())?, Trained)?
+            x.apply_op2(&self.weight.to_dtype(x.dtype())?, Trained { products: self.products.clone() })?
         } else {
-            x.apply_op1(Frozen { weight: self.weight.clone() })?
+            x.apply_op1(Frozen { weight: self.weight.clone(), is_fast: self.products.is_fast() })?
         };
         match &self.bias {
             Some(bias) if bias.track_op() => y.broadcast_add(&bias.to_dtype(y.dtype())?),
@@ -50,9 +67,16 @@ impl Linear {
     }
 }
 
+impl Products {
+    const fn is_fast(&self) -> bool {
+        matches!(self, Self::Fast { .. })
+    }
+}
+
 /// The product with weights that are not trained. candle's own `matmul` would compute and keep a gradient for them.
 struct Frozen {
     weight: Tensor,
+    is_fast: bool,
 }
 
 impl CustomOp1 for Frozen {
@@ -63,7 +87,7 @@ impl CustomOp1 for Frozen {
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (storage, weight_layout) = self.weight.storage_and_layout();
         let Storage::Cpu(storage) = &*storage else { candle_core::bail!("{ELSEWHERE}") };
-        on_cpu(x, layout, storage, weight_layout)
+        on_cpu(x, layout, storage, weight_layout, self.is_fast)
     }
 
     fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
@@ -78,7 +102,9 @@ impl CustomOp1 for Frozen {
 }
 
 /// The product with weights that are trained.
-struct Trained;
+struct Trained {
+    products: Products,
+}
 
 impl CustomOp2 for Trained {
     fn name(&self) -> &'static str {
@@ -92,7 +118,7 @@ impl CustomOp2 for Trained {
         weight: &CpuStorage,
         of: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
-        on_cpu(x, layout, weight, of)
+        on_cpu(x, layout, weight, of, self.products.is_fast())
     }
 
     fn cuda_fwd(
@@ -114,6 +140,10 @@ impl CustomOp2 for Trained {
         gradient: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let for_x = if x.track_op() { Some(for_inputs(&weight.detach(), gradient)?) } else { None };
+        if let (Products::Fast { sum: Some(sum) }, true) = (&self.products, x.device().is_cpu()) {
+            sum.add_product(gradient, x)?;
+            return Ok((for_x, None));
+        }
         Ok((for_x, Some(gradient.t()?.matmul(&x.detach())?)))
     }
 }
@@ -149,22 +179,49 @@ impl CustomOp1 for Shift {
 
 /// The inputs' gradient, δ · W.
 fn for_inputs(weight: &Tensor, gradient: &Tensor) -> Result<Tensor> {
-    gradient.contiguous()?.matmul(&weight.to_dtype(gradient.dtype())?)
+    let gradient = gradient.contiguous()?;
+    if !gradient.device().is_cpu() {
+        return gradient.matmul(&weight.to_dtype(gradient.dtype())?);
+    }
+    let (out, columns) = weight.dims2()?;
+    let (tokens, _) = gradient.dims2()?;
+    let (of_weight, of_gradient) = (weight.storage_and_layout(), gradient.storage_and_layout());
+    let (Storage::Cpu(storage), Storage::Cpu(upstream)) = (&*of_weight.0, &*of_gradient.0) else {
+        candle_core::bail!("{ELSEWHERE}")
+    };
+    let upstream = contiguous::<f32>(upstream, of_gradient.1)?;
+    let numbers = times(upstream, rows(storage, of_weight.1)?, [tokens, out, columns]);
+    Tensor::from_vec(numbers, (tokens, columns), gradient.device())
 }
 
-fn on_cpu(x: &CpuStorage, layout: &Layout, weight: &CpuStorage, of: &Layout) -> Result<(CpuStorage, Shape)> {
+/// The rows of a matrix of weights.
+fn rows<'s>(weight: &'s CpuStorage, of: &Layout) -> Result<Rows<'s>> {
+    match weight {
+        CpuStorage::F32(_) => Ok(Rows::F32(contiguous(weight, of)?)),
+        CpuStorage::BF16(_) => Ok(Rows::Bf16(contiguous(weight, of)?)),
+        other => candle_core::bail!("weights of dtype {:?} cannot be multiplied on the CPU", other.dtype()),
+    }
+}
+
+fn on_cpu(
+    x: &CpuStorage,
+    layout: &Layout,
+    weight: &CpuStorage,
+    of: &Layout,
+    is_fast: bool,
+) -> Result<(CpuStorage, Shape)> {
     let (out, columns) = of.shape().dims2()?;
     let (tokens, features) = layout.shape().dims2()?;
     if features != columns {
         candle_core::bail!("a linear map of {columns} features was given {features}")
     }
     let vectors = contiguous::<f32>(x, layout)?;
-    let rows = match weight {
-        CpuStorage::F32(_) => Rows::F32(contiguous(weight, of)?),
-        CpuStorage::BF16(_) => Rows::Bf16(contiguous(weight, of)?),
-        other => candle_core::bail!("weights of dtype {:?} cannot be multiplied on the CPU", other.dtype()),
+    let rows = rows(weight, of)?;
+    let y = match is_fast {
+        true => times_transposed(vectors, rows, [tokens, out, columns]),
+        false => multiply(rows, vectors, columns, out, tokens),
     };
-    Ok((CpuStorage::F32(multiply(rows, vectors, columns, out, tokens)), Shape::from((tokens, out))))
+    Ok((CpuStorage::F32(y), Shape::from((tokens, out))))
 }
 
 fn on_cuda(x: &CudaStorage, layout: &Layout, weight: &CudaStorage, of: &Layout) -> Result<(CudaStorage, Shape)> {
@@ -227,13 +284,16 @@ mod tests {
             let bias = Tensor::from_vec(numbers(out), out, &Device::Cpu).unwrap();
             let plain = x.matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
             for dtype in [DType::F32, DType::BF16] {
-                let linear = Linear { weight: weight.to_dtype(dtype).unwrap(), bias: Some(bias.clone()) };
-                // A gradient of 300 terms is allowed a little more than one of 3.
-                assert_same_with_gradients(
-                    &(linear.forward(&x).unwrap() / 8.0).unwrap(),
-                    &(&plain / 8.0).unwrap(),
-                    &[&x],
-                );
+                for products in [Products::Alike, Products::Fast { sum: None }] {
+                    let (weight, bias) = (weight.to_dtype(dtype).unwrap(), Some(bias.clone()));
+                    let linear = Linear { weight, bias, products };
+                    // A gradient of 300 terms is allowed a little more than one of 3.
+                    assert_same_with_gradients(
+                        &(linear.forward(&x).unwrap() / 8.0).unwrap(),
+                        &(&plain / 8.0).unwrap(),
+                        &[&x],
+                    );
+                }
             }
         }
     }
@@ -243,8 +303,18 @@ mod tests {
         let var = |shape: &[usize]| Var::from_vec(numbers(shape.iter().product()), shape, &Device::Cpu).unwrap();
         let (x, weight, bias) = (var(&[4, 5]), var(&[3, 5]), var(&[3]));
         let plain = x.matmul(&weight.t().unwrap()).unwrap().broadcast_add(&bias).unwrap();
-        let linear = Linear { weight: weight.as_tensor().clone(), bias: Some(bias.as_tensor().clone()) };
-        assert_same_with_gradients(&linear.forward(&x).unwrap(), &plain, &[&x, &weight, &bias]);
+        let of =
+            |products| Linear { weight: weight.as_tensor().clone(), bias: Some(bias.as_tensor().clone()), products };
+        for products in [Products::Alike, Products::Fast { sum: None }] {
+            assert_same_with_gradients(&of(products).forward(&x).unwrap(), &plain, &[&x, &weight, &bias]);
+        }
+        let sum = GradientSum::default();
+        let linear = of(Products::Fast { sum: Some(sum.clone()) });
+        let found = linear.forward(&x).unwrap().sum_all().unwrap().backward().unwrap();
+        let expected = plain.sum_all().unwrap().backward().unwrap();
+        let numbers = |tensor: &Tensor| tensor.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(numbers(&sum.take().unwrap()), numbers(expected.get(&weight).unwrap()));
+        assert!(found.get(&weight).is_none() && found.get(&bias).is_some());
     }
 
     #[test]
@@ -252,17 +322,19 @@ mod tests {
         let tensor = |shape: &[usize]| Tensor::from_vec(numbers(shape.iter().product()), shape, &Device::Cpu).unwrap();
         let gradients = |linear: &Linear, x: &Tensor| linear.forward(x).unwrap().sum_all().unwrap().backward().unwrap();
         let (x, weight, bias) = (tensor(&[4, 5]), tensor(&[3, 5]), tensor(&[3]));
-        let linear = Linear { weight: weight.clone(), bias: Some(bias.clone()) };
+        let linear = Linear { weight: weight.clone(), bias: Some(bias.clone()), products: Products::Alike };
         let found = gradients(&linear, Var::from_tensor(&x).unwrap().as_tensor());
         assert!(found.get(&weight).is_none() && found.get(&bias).is_none());
         let trained = Var::from_tensor(&weight).unwrap();
-        let found = gradients(&Linear { weight: trained.as_tensor().clone(), bias: None }, &x);
+        let found =
+            gradients(&Linear { weight: trained.as_tensor().clone(), bias: None, products: Products::Alike }, &x);
         assert!(found.get(&trained).is_some() && found.get(&x).is_none());
     }
 
     #[test]
     fn a_wrong_number_of_features_is_an_error() {
-        let linear = Linear { weight: Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap(), bias: None };
+        let weight = Tensor::zeros((2, 3), DType::F32, &Device::Cpu).unwrap();
+        let linear = Linear { weight, bias: None, products: Products::Alike };
         assert!(linear.forward(&Tensor::zeros((1, 4), DType::F32, &Device::Cpu).unwrap()).is_err());
     }
 }

@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod convolution;
 mod gated;
+pub(crate) mod matrix;
 pub mod norm;
 pub mod rope;
 pub mod run;
@@ -44,13 +45,15 @@ pub(crate) fn highest(numbers: &[f32], count: usize) -> impl Iterator<Item = u32
     ranked.into_iter().take(count)
 }
 
+#[cfg(test)]
+pub(crate) fn assert_close(one: &Tensor, other: &Tensor) {
+    let difference = (one - other).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+    assert!(difference < 5e-6, "{difference}");
+}
+
 /// Two ways to the same numbers, which must also give the inputs the same gradients.
 #[cfg(test)]
 pub(crate) fn assert_same_with_gradients(one: &Tensor, other: &Tensor, inputs: &[&candle_core::Var]) {
-    let assert_close = |one: &Tensor, other: &Tensor| {
-        let difference = (one - other).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
-        assert!(difference < 5e-6, "{difference}");
-    };
     assert_close(one, other);
     let upstream: Vec<f32> = (0..one.elem_count()).map(|at| ((at * 31 % 19) as f32 - 9.0) / 5.0).collect();
     let upstream = Tensor::from_vec(upstream, one.shape(), one.device()).unwrap();

@@ -18,6 +18,8 @@ use stethoscope_core::region::Region;
 use stethoscope_core::source::ReadError;
 
 use crate::error::LmError;
+use crate::gradient_sum::GradientSum;
+use crate::linear::Products;
 
 /// Elements that are dequantised at a time.
 const ELEMENTS_AT_A_TIME: u64 = 1 << 22;
@@ -80,6 +82,15 @@ impl SharedTensors {
     }
 }
 
+/// A parameter that is trained.
+#[derive(Debug)]
+pub(crate) struct Trainable {
+    /// Its numbers, F32.
+    pub variable: Var,
+    /// Where what multiplies by it, or looks its rows up, adds up the gradient.
+    pub sum: GradientSum,
+}
+
 /// The parameters of one model, to be read.
 pub struct Weights<'m> {
     model: &'m Model,
@@ -87,7 +98,7 @@ pub struct Weights<'m> {
     shared: &'m SharedTensors,
     places: HashMap<Parameter, Place<'m>>,
     trained: Option<&'m BTreeSet<Parameter>>,
-    variables: RefCell<BTreeMap<Parameter, Var>>,
+    variables: RefCell<BTreeMap<Parameter, Trainable>>,
 }
 
 impl<'m> Weights<'m> {
@@ -108,8 +119,18 @@ impl<'m> Weights<'m> {
     }
 
     /// The variables that were read.
-    pub fn into_variables(self) -> BTreeMap<Parameter, Var> {
+    pub(crate) fn into_variables(self) -> BTreeMap<Parameter, Trainable> {
         self.variables.into_inner()
+    }
+
+    /// How a parameter that was read is multiplied by.
+    pub(crate) fn products(&self, parameter: &Parameter) -> Products {
+        match self.trained {
+            Some(_) => {
+                Products::Fast { sum: self.variables.borrow().get(parameter).map(|trained| trained.sum.clone()) }
+            }
+            None => Products::Alike,
+        }
     }
 
     /// Whether a parameter's numbers are stored as BF16.
@@ -157,7 +178,8 @@ impl<'m> Weights<'m> {
             }
             let variable = Var::from_vec(numbers, shape, self.device)?;
             let tensor = variable.as_tensor().clone();
-            self.variables.borrow_mut().insert(parameter.clone(), variable);
+            let trainable = Trainable { variable, sum: GradientSum::default() };
+            self.variables.borrow_mut().insert(parameter.clone(), trainable);
             return Ok(tensor);
         }
         let at = self.stored_at(stored, &runs, shape);

@@ -113,13 +113,15 @@ mod tests {
     use candle_core::{Device, Var};
 
     use super::*;
+    use crate::linear::Products;
     use crate::ops::assert_same_with_gradients;
 
     const HIDDEN: usize = 6;
 
     fn linear(out: usize, columns: usize, salt: usize) -> Linear {
         let numbers = (0..out * columns).map(|at| ((at * 29 + salt * 7) % 23) as f32 / 20.0 - 0.55).collect();
-        Linear { weight: Tensor::from_vec(numbers, (out, columns), &Device::Cpu).unwrap(), bias: None }
+        let weight = Tensor::from_vec(numbers, (out, columns), &Device::Cpu).unwrap();
+        Linear { weight, bias: None, products: Products::Alike }
     }
 
     fn mixture(is_renormalised: bool) -> Mixture {

@@ -12,6 +12,7 @@ use stethoscope_core::work::Cancelled;
 use super::Decoder;
 use super::attention::SelfAttention;
 use super::block::{Block, Mixer, SecondHalf};
+use super::embedding::Embedding;
 use super::feed_forward::{FeedForward, Mixture, Mlp};
 use super::state_space::StateSpace;
 use crate::config::{
@@ -84,13 +85,14 @@ impl Decoder {
         }
         observe(config.layers as u64, steps).await?;
         let embed = parameter(At::END, "embed", Part::Weight);
-        let embedding = weights.read(&embed, &[config.vocabulary, config.hidden]).await?;
+        let embedding =
+            Embedding::new(weights.read(&embed, &[config.vocabulary, config.hidden]).await?, weights.products(&embed));
         let is_narrow = !device.is_cpu() || weights.is_narrow(&embed);
         let embedding_scale = rounded(config.embedding_scale, if is_narrow { DType::BF16 } else { DType::F32 });
         let final_norm = reading.norm(At::END, "final_norm", config.hidden).await?;
         let head = match config.is_tied {
-            true => None,
-            false => Some(reading.linear(At::END, "head", config.vocabulary, config.hidden).await?),
+            true => embedding.as_head(),
+            false => reading.linear(At::END, "head", config.vocabulary, config.hidden).await?,
         };
         observe(steps, steps).await?;
         Ok(Self { device: device.clone(), embedding, embedding_scale, blocks, final_norm, head, config })
@@ -235,13 +237,14 @@ impl Reading<'_, '_> {
 
     /// A bias is used where there is one.
     async fn linear(&self, at: At, role: &'static str, out: usize, columns: usize) -> Result<Linear, LmError> {
-        let weight = self.weights.read(&parameter(at, role, Part::Weight), &[out, columns]).await?;
+        let weight_of = parameter(at, role, Part::Weight);
+        let weight = self.weights.read(&weight_of, &[out, columns]).await?;
         let bias = parameter(at, role, Part::Bias);
         let bias = match self.must_have_bias(role) || self.weights.has(&bias) {
             true => Some(self.weights.read(&bias, &[out]).await?),
             false => None,
         };
-        Ok(Linear { weight, bias })
+        Ok(Linear { weight, bias, products: self.weights.products(&weight_of) })
     }
 
     /// Without which the model would be another one.

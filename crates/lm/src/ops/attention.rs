@@ -1,7 +1,7 @@
 //! Attention of tokens to the positions before them, each in its own sequence, so that one batch holds tokens of many.
 
-mod backward;
 mod by_sequence;
+mod tiles;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use stethoscope_core::kernels::{Rows, product, weighted_sum};
 
 use super::contiguous;
 use super::run::Run;
+use tiles::Within;
 
 /// Where a token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub struct Attention {
 
 impl Attention {
     /// Of queries \[tokens, heads, features\], and keys and values \[sequences, groups, positions, features\], the sums of
-    /// values \[tokens, heads · features\]. Heads are divided among the groups in order. All three get gradients.
+    /// values \[tokens, heads · features\]. Heads are divided among the groups in order.
     ///
     /// On the CPU all is F32, and what a token gets does not depend, not even in its last bit, on the tokens beside it.
     pub fn forward(&self, queries: &Tensor, keys: &Tensor, values: &Tensor, places: &Arc<[Place]>) -> Result<Tensor> {
@@ -50,33 +51,39 @@ impl Attention {
     }
 
     /// As [`forward`](Self::forward), of keys and values \[tokens, groups, features\] of the same tokens as the queries, where
-    /// each run is all of a sequence: nothing is kept, and memory grows with the tokens alone.
+    /// each run is all of a sequence: nothing is kept, and on the CPU memory grows with the tokens alone. All three get gradients.
     pub fn packed(&self, queries: &Tensor, keys: &Tensor, values: &Tensor, runs: &[Run]) -> Result<Tensor> {
-        let together = |x: &Tensor| x.transpose(0, 1)?.contiguous()?.unsqueeze(0);
-        let (keys, values) = (together(keys)?, together(values)?);
-        let tokens = queries.dim(0)?;
+        let (tokens, heads, features) = queries.dims3()?;
+        let (of_keys, groups, features_of_keys) = keys.dims3()?;
         if runs.iter().try_fold(0, |at, run| (run.tokens.start == at).then_some(run.tokens.end)) != Some(tokens)
             || runs.iter().any(|run| run.position != 0)
-            || keys.dim(2)? != tokens
+            || [of_keys, features_of_keys] != [tokens, features]
+            || keys.dims() != values.dims()
+            || groups == 0
+            || heads % groups != 0
+            || features == 0
         {
-            candle_core::bail!("attention of {tokens} tokens within themselves was given the runs {runs:?}")
+            candle_core::bail!(
+                "attention within the runs {runs:?} was given queries {:?}, keys {:?} and values {:?}",
+                queries.dims(),
+                keys.dims(),
+                values.dims()
+            )
         }
-        if !queries.device().is_cpu() {
-            let each = runs.iter().map(|run| {
-                let (first, count) = (run.tokens.start, run.tokens.len());
-                let places: Vec<_> = (0..count).map(|position| Place { sequence: 0, position }).collect();
-                let queries = queries.narrow(0, first, count)?;
-                self.by_sequence(&queries, &keys.narrow(2, first, count)?, &values.narrow(2, first, count)?, &places)
-            });
-            return Tensor::cat(&each.collect::<Result<Vec<_>>>()?, 0);
+        if queries.device().is_cpu() {
+            let sequences = runs.iter().map(|run| run.tokens.clone()).collect();
+            let op = Within { attention: *self, sequences };
+            return queries.contiguous()?.apply_op3(&keys.contiguous()?, &values.contiguous()?, op);
         }
-        let seen = runs.iter().flat_map(|run| {
-            let from = run.tokens.start;
-            let visible = (0..run.tokens.len()).map(|position| self.visible(position));
-            visible.map(move |seen| Seen { sequence: 0, positions: from + seen.start..from + seen.end })
+        let together = |x: &Tensor| x.transpose(0, 1)?.contiguous()?.unsqueeze(0);
+        let (keys, values) = (together(keys)?, together(values)?);
+        let each = runs.iter().map(|run| {
+            let (first, count) = (run.tokens.start, run.tokens.len());
+            let places: Vec<_> = (0..count).map(|position| Place { sequence: 0, position }).collect();
+            let queries = queries.narrow(0, first, count)?;
+            self.by_sequence(&queries, &keys.narrow(2, first, count)?, &values.narrow(2, first, count)?, &places)
         });
-        let op = Attend { attention: *self, seen: seen.collect() };
-        queries.contiguous()?.apply_op3(&keys, &values, op)
+        Tensor::cat(&each.collect::<Result<Vec<_>>>()?, 0)
     }
 
     /// The positions that are seen from one.
@@ -184,18 +191,6 @@ impl CustomOp3 for Attend {
             weighted_sum(&values[rows], weights, shapes.features, out);
         });
         Ok((CpuStorage::F32(out), Shape::from((shapes.tokens, shapes.heads * shapes.features))))
-    }
-
-    fn bwd(
-        &self,
-        queries: &Tensor,
-        keys: &Tensor,
-        values: &Tensor,
-        _out: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
-        let (for_queries, for_keys, for_values) = self.backward(queries, keys, values, gradient)?;
-        Ok((Some(for_queries), Some(for_keys), Some(for_values)))
     }
 }
 

@@ -147,42 +147,61 @@ fn memory(
     let width = if is_cpu { WIDE } else { 2.0 };
     let hidden = config.hidden as f64;
     let trained_layers = config.layers.saturating_sub(lowest) as f64;
-    let of_layer = layer_numbers(config) * tokens * width;
+    let of_token = |numbers: f64| numbers * tokens * width;
+    let under_way = of_token(gradient_numbers(config));
     let kept = match keep {
-        // What goes into each layer, and one layer at a time in full.
-        Keep::BlockInputs => trained_layers * hidden * tokens * width + of_layer.min(trained_layers * of_layer),
-        Keep::Everything => trained_layers * of_layer,
+        Keep::BlockInputs => of_token(trained_layers * hidden),
+        Keep::Everything => of_token(trained_layers * kept_numbers(config)),
     };
-    // A layer that is only passed through lets go of what it made before the next begins.
-    let passing = of_layer / 2.0;
-    let logits = (targets * config.vocabulary as f64).min(LOGITS as f64) * WIDE;
-    let head = 2.0 * logits + 4.0 * hidden * tokens * width;
+    // What a layer holds while something comes back through it, or while it is only passed through.
+    let layer = match keep {
+        Keep::BlockInputs if trained_layers > 0.0 => of_token(kept_numbers(config)) + under_way,
+        Keep::Everything if trained_layers > 0.0 => under_way,
+        _ => of_token(kept_numbers(config)) / 2.0,
+    };
+    // Logits, their gradient, and candle's sum of it with zeros.
+    let head = 4.0 * (targets * config.vocabulary as f64).min(LOGITS as f64) * WIDE + of_token(4.0 * hidden);
+    // On the CPU gradients of matrices are added up in place; elsewhere one that was found is added to those before it.
+    let found = if is_cpu { 0.0 } else { widest_trained * WIDE };
     TrainingMemory {
         weights: weights as u64,
-        // A gradient that was just found is added to those of earlier blocks.
-        gradients: (trained + widest_trained * WIDE) as u64,
+        gradients: (trained + found) as u64,
         optimiser: 2 * trained as u64,
-        activations: (kept.max(passing) + head.min(head + kept)) as u64,
+        activations: (kept + head.max(layer)) as u64,
     }
 }
 
-/// Numbers for every token that one layer holds at most, on its way back: what its operations made, and the gradients under way.
-fn layer_numbers(config: &DecoderConfig) -> f64 {
-    let hidden = config.hidden as f64;
+/// Numbers for every token that one layer's operations keep for its way back: whatever one made that another takes.
+fn kept_numbers(config: &DecoderConfig) -> f64 {
     let mixer = match &config.mixer {
         MixerConfig::Attention(attention) => {
             let wide = (attention.heads * attention.head_features) as f64;
             let narrow = (attention.key_value_heads * attention.head_features) as f64;
-            // Queries, keys and values before and behind their biases and rotation; what attention gives.
-            3.0 * wide + 5.0 * narrow + wide
+            // Queries behind the matrix, the bias and the rotation, and what attention gives; keys so and once more head by head;
+            // values behind the matrix and the bias, and head by head.
+            4.0 * wide + 7.0 * narrow
         }
         MixerConfig::StateSpace(space) => (8 * space.channels + 2 * space.states) as f64,
     };
+    // Two norms, what is added to the stream, and the stream, twice; the gate, what goes up, and their product.
+    6.0 * config.hidden as f64 + mixer + 3.0 * widest_inside(config)
+}
+
+/// Numbers for every token that are under way while something comes back through one layer: gradients of the gate, of what goes
+/// up, and of their product, and candle's sums of them with zeros.
+fn gradient_numbers(config: &DecoderConfig) -> f64 {
+    5.0 * widest_inside(config) + 4.0 * config.hidden as f64
+}
+
+/// The widest that a token is inside the layers' MLPs, or in a state space.
+fn widest_inside(config: &DecoderConfig) -> f64 {
     let widest = config.feed_forward.iter().flatten().map(|feed_forward| match feed_forward {
         FeedForwardConfig::Dense { intermediate } => *intermediate as f64,
         FeedForwardConfig::Mixture(mixture) => (mixture.picked * mixture.intermediate) as f64,
     });
-    let intermediate = widest.fold(0.0, f64::max);
-    // Norms, sums and the stream; gate, its activation, up and their product, and gradients of three of them.
-    6.0 * hidden + mixer + 7.0 * intermediate
+    let channels = match &config.mixer {
+        MixerConfig::Attention(_) => 0.0,
+        MixerConfig::StateSpace(space) => space.channels as f64,
+    };
+    widest.fold(channels, f64::max)
 }

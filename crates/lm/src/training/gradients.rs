@@ -19,18 +19,40 @@ pub struct Gradients {
 }
 
 impl Gradients {
-    /// Takes those of the trained parameters out of what a way back found.
+    /// Lets ways back add to what there is, until it is [claimed](Self::claim).
+    pub(super) fn lend(&mut self, trainables: &Trainables) {
+        for (parameter, sum) in trainables.sums() {
+            if let Some(so_far) = self.sums.remove(parameter) {
+                sum.put(so_far);
+            }
+        }
+    }
+
+    /// Takes back what was [lent](Self::lend), with what has been added to it.
+    pub(super) fn claim(&mut self, trainables: &Trainables) -> Result<()> {
+        for (parameter, sum) in trainables.sums() {
+            if let Some(gradient) = sum.take() {
+                self.add(parameter, gradient)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes those of the trained parameters out of what a way back found in candle's own store.
     pub(super) fn take(&mut self, found: &mut GradStore, trainables: &Trainables) -> Result<()> {
         for (parameter, variable) in trainables.iter() {
             // Detached, since a gradient would hold on to all that it was computed from.
             let Some(gradient) = found.remove(variable).map(|gradient| gradient.detach()) else { continue };
-            match self.sums.get(parameter) {
-                Some(sum) => add(sum, &gradient)?,
-                None => {
-                    self.sums.insert(parameter.clone(), gradient);
-                }
-            }
+            self.add(parameter, gradient)?;
         }
+        Ok(())
+    }
+
+    fn add(&mut self, parameter: &Parameter, gradient: Tensor) -> Result<()> {
+        if let Some(sum) = self.sums.get(parameter) {
+            return add(sum, &gradient);
+        }
+        self.sums.insert(parameter.clone(), gradient);
         Ok(())
     }
 

@@ -25,6 +25,19 @@ impl Decoder {
         keep: Keep,
         gradients: &mut Gradients,
     ) -> std::result::Result<(), TrainingError> {
+        gradients.lend(trainables);
+        let learnt = self.learn_with(pack, trainables, keep, gradients);
+        gradients.claim(trainables)?;
+        learnt
+    }
+
+    fn learn_with(
+        &self,
+        pack: &Pack,
+        trainables: &Trainables,
+        keep: Keep,
+        gradients: &mut Gradients,
+    ) -> std::result::Result<(), TrainingError> {
         let stream = self.stream(&pack.batch, &pack.runs, Some(keep))?;
         let upstream = self.learn_head(&stream.out.detach(), stream.is_trained, pack, trainables, gradients)?;
         if let Some(upstream) = upstream {

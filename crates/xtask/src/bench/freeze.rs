@@ -24,6 +24,8 @@ const SHORT: u32 = 256;
 const LONG: [u32; 2] = [1024, 4096];
 /// Steps of a run: the first, which touches all memory, is not counted.
 const STEPS: u32 = 4;
+/// Steps of a run of long blocks, which take minutes each.
+const LONG_STEPS: u32 = 2;
 
 pub fn measure(arguments: &FreezeArguments, common: &Common, binary: &Path) -> anyhow::Result<Results> {
     let shape = common.shape.as_deref().unwrap_or("qwen2.5-0.5b");
@@ -32,7 +34,7 @@ pub fn measure(arguments: &FreezeArguments, common: &Common, binary: &Path) -> a
     let mut rows = Vec::new();
     for (level, train) in LEVELS {
         // Without recompute, as the arithmetic of levels is compared.
-        rows.push(run(binary, &model, folder.path(), (level, train), SHORT, &["--no-recompute"])?);
+        rows.push(run(binary, &model, folder.path(), (level, train), (SHORT, STEPS), &["--no-recompute"])?);
     }
     let of = |level: &str, key: &str| {
         let row = rows.iter().find(|row| row["level"] == level);
@@ -49,7 +51,7 @@ pub fn measure(arguments: &FreezeArguments, common: &Common, binary: &Path) -> a
     });
     let mut long = Vec::new();
     for tokens in LONG {
-        long.push(run(binary, &model, folder.path(), LEVELS[1], tokens, &[])?);
+        long.push(run(binary, &model, folder.path(), LEVELS[1], (tokens, LONG_STEPS), &[])?);
     }
     let grown = long[1]["activation_bytes"].as_f64().zip(long[0]["activation_bytes"].as_f64());
     let mut results = vec![
@@ -94,12 +96,12 @@ fn run(
     model: &Path,
     folder: &Path,
     (level, train): (&str, &str),
-    tokens: u32,
+    (tokens, steps): (u32, u32),
     more: &[&str],
 ) -> anyhow::Result<Value> {
     eprintln!("{level} in blocks of {tokens} tokens");
     let (data, out) = (data(folder, tokens)?, folder.join("out.safetensors"));
-    let (block, steps) = (tokens.to_string(), STEPS.to_string());
+    let (block, steps) = (tokens.to_string(), steps.to_string());
     let mut words: Vec<&OsStr> = vec!["freeze".as_ref(), model.as_os_str(), "--data".as_ref(), data.as_os_str()];
     words.extend(["-o".as_ref(), out.as_os_str()]);
     let options = ["--train", train, "--block", &block, "--batch", "1", "--max-steps", &steps, "--as", "plugin"];
