@@ -46,6 +46,18 @@ fn a_model_that_cannot_be_asked_says_why() {
 }
 
 #[test]
+fn of_the_trained_pair_b_writes_the_steps_that_a_leaves_out() {
+    let mut window = Window::plain();
+    window.click("Try the demo");
+    window.click("Listen");
+    window.click("Ask");
+    let said: Vec<String> = window.app().state.listening.columns().iter().map(crate::listening::Column::text).collect();
+    let [a, b] = said.as_slice() else { panic!("two columns: {said:?}") };
+    assert!(a.starts_with("\\boxed{") && a.lines().count() == 1, "{a}");
+    assert_eq!(b, "5*4=20\n3+20=23\n23-6=17\n\\boxed{17}");
+}
+
+#[test]
 fn what_models_say_can_be_looked_at() {
     for (name, theme, size) in
         [("listen-light", Theme::Light, vec2(1400.0, 900.0)), ("listen-small", Theme::Dark, vec2(640.0, 480.0))]
