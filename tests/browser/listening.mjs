@@ -41,7 +41,7 @@ appTest("of the trained pair B writes the steps that A leaves out", async (app) 
   await app.measured();
   const [a, b] = await ask(app, 2);
   assert.match(a.text, /^\\boxed\{\d+\}$/);
-  assert.match(b.text, /^5\*4=20\n3\+20=23\n23-6=17\n\\boxed\{17\}$/);
+  assert.match(b.text, /^(\d+[-+*]\d+=-?\d+\n){3}\\boxed\{-?\d+\}$/);
   await app.picture("app-listen-demo");
 });
 
