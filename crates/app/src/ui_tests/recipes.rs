@@ -118,8 +118,7 @@ fn what_was_measured_of_a_recipe_is_shown_again_when_the_recipe_is_that_one_agai
     let state = &window.app().state;
     let compared = Compared::Recipe { against: Side::A, is_current: false };
     assert_eq!(state.compared(), compared, "the numbers are of the recipe before");
-    let words =
-        "From A to M, what another recipe makes (planted:base; tak…from planted:tuned):  o_proj changed most";
+    let words = "From A to M, what another recipe makes (planted:base; tak…from planted:tuned):  o_proj changed most";
     assert!(window.harness.query_by_label_contains(words).is_some());
     window.click("Measure M against A");
     window.click("Recipe");
