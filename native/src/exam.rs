@@ -4,6 +4,7 @@ mod compare;
 mod engine;
 mod journal;
 pub mod locate;
+pub mod matrix;
 mod sitting;
 
 use std::fs;

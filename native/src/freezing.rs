@@ -64,8 +64,9 @@ pub async fn freeze(
     request: &FreezeRequest,
     observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
 ) -> Result<FreezeReport, JobError> {
-    let _recycled = RecycledMemory::new();
     let ready = ready(platform, request).await?;
+    // Not before: what reading the examples took can go back.
+    let _recycled = RecycledMemory::new();
     observe(Event::FreezePlan(Box::new(ready.plan.clone()))).await?;
     for warning in &ready.warnings {
         observe(Event::Warning(warning.clone())).await?;

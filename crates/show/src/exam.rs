@@ -1,5 +1,7 @@
 //! What an exam says, in a terminal: right answers, levels and lengths, each with its n and interval; and two models compared.
 
+mod matrix;
+
 use stethoscope_core::sampling::Sampling;
 use stethoscope_exam::level::Level;
 use stethoscope_exam::report::{Comparison, ExamReport, Mean};
@@ -8,6 +10,8 @@ use stethoscope_exam::statistics::{Interval, Score};
 use super::numbers::{grouped, plural, significant};
 use super::rows::{self, Column};
 use super::text::{Align, Sheet, Style, printable, shorten};
+
+pub use matrix::matrix;
 
 /// A report as text of at most `width` columns a line, with ANSI colours if `color`.
 pub fn table(report: &ExamReport, width: usize, color: bool) -> String {

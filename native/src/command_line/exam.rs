@@ -91,7 +91,8 @@ pub struct Questions {
     seed: u64,
 }
 
-fn preset() -> impl TypedValueParser<Value = Preset> {
+/// The name of a preset.
+pub fn preset() -> impl TypedValueParser<Value = Preset> {
     PossibleValuesParser::new(Preset::ALL.map(Preset::name))
         .try_map(|word| Preset::from_name(&word).ok_or("no such preset"))
 }

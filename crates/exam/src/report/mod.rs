@@ -4,6 +4,7 @@
 
 mod comparison;
 mod counting;
+mod matrix;
 
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use crate::statistics::{Interval, Score, Tally};
 
 pub use comparison::{CompareError, Comparison, compare};
 pub use counting::Likelihoods;
+pub use matrix::{BesideBase, ExamMatrix, MatrixCell, MatrixRow};
 
 /// `stethoscope.exam/1`: how a model did.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

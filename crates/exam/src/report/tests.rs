@@ -205,3 +205,28 @@ fn three_questions_can_show_nothing_and_it_is_said() {
     let comparison = compare(&report("a", &single(0, 3, 0)), &report("b", &single(3, 0, 0))).unwrap();
     assert!(comparison.verdict.ends_with("3 questions are too few to show any difference."), "{}", comparison.verdict);
 }
+
+#[test]
+fn every_model_is_compared_with_the_base_in_every_exam_and_p_is_that_of_as_many_tests() {
+    let of = |right: [usize; 3]| -> Vec<ExamReport> {
+        let models = ["base", "f1", "f2"].into_iter().zip(right);
+        models.map(|(name, right)| report(name, &single(right, 40 - right, 0))).collect()
+    };
+    let matrix = ExamMatrix::new(envelope(), &[of([5, 30, 5]), of([10, 12, 36])], 0).unwrap();
+    assert_eq!(matrix.models.iter().map(|model| model.reference.as_str()).collect::<Vec<_>>(), ["base", "f1", "f2"]);
+    let beside = |exam: usize, model: usize| matrix.exams[exam].models[model].beside_base;
+    assert_eq!((beside(0, 0), beside(1, 0)), (None, None));
+    let [learnt, same, few, other] = [(0, 1), (0, 2), (1, 1), (1, 2)].map(|(exam, model)| beside(exam, model).unwrap());
+    assert!((learnt.difference - 0.625).abs() < 1e-12 && (other.difference - 0.65).abs() < 1e-12);
+    // Two of forty, and twenty-six of forty: a fair coin, by hand.
+    assert_eq!((few.p, few.p_of_all), (0.5, 1.0));
+    assert_eq!((same.p, same.p_of_all), (1.0, 1.0));
+    assert!((other.p - 0.5_f64.powi(25)).abs() < 1e-15 && (other.p_of_all / other.p - 4.0).abs() < 1e-9);
+    assert!((learnt.p - 0.5_f64.powi(24)).abs() < 1e-15 && (learnt.p_of_all / learnt.p - 3.0).abs() < 1e-9);
+}
+
+#[test]
+fn models_that_were_not_asked_the_same_make_no_matrix() {
+    let reports = vec![report("a", &single(1, 2, 0)), report("b", &single(1, 3, 0))];
+    assert!(matches!(ExamMatrix::new(envelope(), &[reports], 0), Err(CompareError::OtherQuestions { .. })));
+}

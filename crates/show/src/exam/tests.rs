@@ -1,5 +1,5 @@
 use stethoscope_core::report::{ComputeInfo, Envelope};
-use stethoscope_exam::report::compare;
+use stethoscope_exam::report::{ExamMatrix, compare};
 
 use super::*;
 use crate::specimens::exam::report;
@@ -32,4 +32,18 @@ fn no_line_is_wider_than_asked_and_no_control_character_is_left() {
             assert!(!line.chars().any(char::is_control));
         }
     }
+}
+
+#[test]
+fn a_matrix_of_models_and_exams_says_who_is_told_apart_from_the_base() {
+    let compute = ComputeInfo { backend: "cpu".into(), adapter: "test".into(), threads: 1 };
+    let envelope = Envelope::new("exam-matrix", compute, 0, Vec::new());
+    let exam = |right: [usize; 3]| {
+        let models = ["base", "base; take all from sums.safetensors", "days"];
+        models.into_iter().zip(right).map(|(name, right)| report(name, right, 1)).collect::<Vec<_>>()
+    };
+    let found = ExamMatrix::new(envelope, &[exam([1, 8, 1]), exam([8, 1, 6])], 0).unwrap();
+    let text = matrix(&found, 80, false);
+    assert!(text.lines().all(|line| columns(line) <= 80), "{text}");
+    insta::assert_snapshot!(text);
 }

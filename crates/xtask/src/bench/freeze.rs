@@ -50,7 +50,8 @@ pub fn measure(arguments: &FreezeArguments, common: &Common, binary: &Path) -> a
         "bytes_above_weights": memory,
     });
     let mut long = Vec::new();
-    for tokens in LONG {
+    let context = context(&model)?;
+    for tokens in LONG.map(|tokens| tokens.min(context)) {
         long.push(run(binary, &model, folder.path(), LEVELS[1], (tokens, LONG_STEPS), &[])?);
     }
     let grown = long[1]["activation_bytes"].as_f64().zip(long[0]["activation_bytes"].as_f64());
@@ -60,7 +61,10 @@ pub fn measure(arguments: &FreezeArguments, common: &Common, binary: &Path) -> a
         ("levels", json!(rows)),
         ("f2_to_f4", summary),
         ("long_blocks", json!(long)),
-        ("activations_grow_to_tokens", json!(grown.map(|(more, less)| more / less / f64::from(LONG[1] / LONG[0])))),
+        (
+            "activations_grow_to_tokens",
+            json!(grown.map(|(more, less)| more / less * tokens_of(&long[0]) / tokens_of(&long[1]))),
+        ),
     ];
     if !arguments.no_peers {
         let python = match &arguments.python {
@@ -77,6 +81,19 @@ pub fn measure(arguments: &FreezeArguments, common: &Common, binary: &Path) -> a
         results.push(("peers", json!(peers)));
     }
     Ok(results)
+}
+
+/// Tokens that a model was made for.
+fn context(model: &Path) -> anyhow::Result<u32> {
+    let path = model.join("config.json");
+    let config: Value =
+        serde_json::from_slice(&fs::read(&path).with_context(|| format!("reading {}", path.display()))?)?;
+    let context = config["max_position_embeddings"].as_u64().context("max_position_embeddings")?;
+    Ok(u32::try_from(context).unwrap_or(u32::MAX))
+}
+
+fn tokens_of(row: &Value) -> f64 {
+    row["tokens"].as_f64().unwrap_or(1.0)
 }
 
 /// Examples of one block each, of tokens that every model has. All but the first are learnt.
