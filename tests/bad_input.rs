@@ -251,7 +251,10 @@ fn things_that_are_no_checkpoint() {
     write(folder.path(), "llama/model.gguf", b"GGUF");
     assert_reference_refused(&at("llama"), &["no .safetensors files", "model.gguf", "safetensors release"]);
     assert_reference_refused(&at("nowhere"), &["nowhere", "no such file or directory", "expected"]);
-    assert_reference_refused(Path::new("demo:nobody"), &["demo:nobody", "demo:base or demo:reasoner was expected"]);
+    assert_reference_refused(
+        Path::new("demo:nobody"),
+        &["demo:nobody", "demo:base or demo:reasoner", "planted:tuned was expected"],
+    );
     assert_reference_refused(Path::new("no-such-org/model"), &["no-such-org/model", "local cache", "hf download"]);
     assert_reference_refused(Path::new("https://a.b:c/"), &["the URL", "invalid port", "was expected"]);
     assert_reference_refused(Path::new("https://a.b/c.gguf"), &["https://a.b/c.gguf", "GGUF file"]);

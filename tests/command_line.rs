@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use crate::checkpoints::{folder, one_tensor};
 use crate::tool::{assert_mentions, refuse, succeed, text};
 
-const DEMO: [&str; 3] = ["delta", "demo:base", "demo:reasoner"];
+const PLANTED: [&str; 3] = ["delta", "planted:base", "planted:tuned"];
 
-/// A `delta` of the demo with further arguments.
-fn demo<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    [&DEMO, more].concat()
+/// A `delta` of the planted pair with further arguments.
+fn planted<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&PLANTED, more].concat()
 }
 
-/// A `delta` of the demo that is over sooner.
-fn quick_demo<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    demo(&[&["--select", "o_proj & layers 0", "--norms-only"], more].concat())
+/// A `delta` of the planted pair that is over sooner.
+fn quick_planted<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    planted(&[&["--select", "o_proj & layers 0", "--norms-only"], more].concat())
 }
 
 /// What lies in a folder, hidden files too.
@@ -41,8 +41,8 @@ fn steady(table: &str) -> String {
 }
 
 #[test]
-fn the_table_of_the_demo_at_eighty_columns() {
-    let table = succeed(&DEMO);
+fn the_table_of_the_planted_pair_at_eighty_columns() {
+    let table = succeed(&PLANTED);
     assert!(!table.contains('\x1b'), "no colour without a terminal");
     let widest = table.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(80), "{widest:?}");
@@ -50,19 +50,19 @@ fn the_table_of_the_demo_at_eighty_columns() {
 }
 
 #[test]
-fn the_inspection_of_the_demo_at_eighty_columns() {
-    insta::assert_snapshot!(succeed(&["inspect", "demo:base"]));
+fn the_inspection_of_the_planted_pair_at_eighty_columns() {
+    insta::assert_snapshot!(succeed(&["inspect", "planted:base"]));
 }
 
 #[test]
 fn json_has_the_envelope_and_the_fields_of_its_schema() {
-    let json = succeed(&demo(&["--json", "-"]));
+    let json = succeed(&planted(&["--json", "-"]));
     assert!(json.ends_with("}\n"));
     let report: Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(report["schema"], json!("stethoscope.delta/1"));
     assert_eq!(report["tool"], json!(concat!("stethoscope ", env!("CARGO_PKG_VERSION"))));
     let words: Vec<&str> = report["command"].as_array().unwrap().iter().skip(1).filter_map(Value::as_str).collect();
-    assert_eq!(words, demo(&["--json", "-"]));
+    assert_eq!(words, planted(&["--json", "-"]));
     assert_eq!(report["compute"]["backend"], json!("cpu"));
     assert!(report["compute"]["adapter"].is_string() && report["compute"]["threads"].is_u64());
     assert_eq!(report["seed"], Value::Null);
@@ -104,14 +104,14 @@ fn json_has_the_envelope_and_the_fields_of_its_schema() {
 
 #[test]
 fn inspections_can_be_had_as_json() {
-    let inspection: Value = serde_json::from_str(&succeed(&["inspect", "demo:base", "--json", "-"])).expect("JSON");
+    let inspection: Value = serde_json::from_str(&succeed(&["inspect", "planted:base", "--json", "-"])).expect("JSON");
     assert_eq!(inspection["schema"], json!("stethoscope.inspect/1"));
     assert_eq!(inspection["parameters"], json!(2_431_104));
 }
 
 #[test]
 fn csv_has_a_row_for_every_tensor() {
-    let text = succeed(&demo(&["--csv", "-"]));
+    let text = succeed(&planted(&["--csv", "-"]));
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let columns = reader.headers().expect("a header").clone();
     let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().expect("CSV");
@@ -125,7 +125,7 @@ fn csv_has_a_row_for_every_tensor() {
 fn a_page_is_one_file_that_loads_nothing() {
     let folder = folder();
     let page = folder.path().join("page.html");
-    assert_mentions(&succeed(&demo(&["--html", text(&page)])), &["o_proj"]);
+    assert_mentions(&succeed(&planted(&["--html", text(&page)])), &["o_proj"]);
     let html = fs::read_to_string(&page).expect("the page");
     assert_eq!(entries(folder.path()), ["page.html"]);
     assert!(html.starts_with("<!DOCTYPE html>") && html.ends_with("</html>\n"));
@@ -143,7 +143,7 @@ fn a_page_is_one_file_that_loads_nothing() {
 fn figures_are_files_of_their_own() {
     let folder = folder();
     let figures = folder.path().join("new/figures");
-    succeed(&demo(&["--svg", text(&figures)]));
+    succeed(&planted(&["--svg", text(&figures)]));
     let names = ["distributions.svg", "heat-map.svg", "norms.svg", "relative-heat-map.svg", "relative-norms.svg"];
     assert_eq!(entries(&figures), names);
     for name in names {
@@ -158,17 +158,17 @@ fn files_that_exist_are_kept_unless_forced() {
     for (option, name) in [("--json", "report.json"), ("--csv", "rows.csv"), ("--html", "page.html")] {
         let path = folder.path().join(name);
         fs::write(&path, "mine").expect("a file");
-        let message = refuse(2, &quick_demo(&[option, text(&path)]));
+        let message = refuse(2, &quick_planted(&[option, text(&path)]));
         assert_mentions(&message, &[name, "exists", "--force"]);
         assert_eq!(fs::read_to_string(&path).expect("the file"), "mine");
-        succeed(&quick_demo(&[option, text(&path), "--force"]));
+        succeed(&quick_planted(&[option, text(&path), "--force"]));
         assert!(fs::read_to_string(&path).expect("the file").len() > 100);
     }
     let figure = folder.path().join("norms.svg");
     fs::write(&figure, "mine").expect("a file");
-    let message = refuse(2, &quick_demo(&["--svg", text(folder.path())]));
+    let message = refuse(2, &quick_planted(&["--svg", text(folder.path())]));
     assert_mentions(&message, &["norms.svg", "exists", "--force"]);
-    succeed(&quick_demo(&["--svg", text(folder.path()), "--force"]));
+    succeed(&quick_planted(&["--svg", text(folder.path()), "--force"]));
     assert!(fs::read_to_string(&figure).expect("the figure").starts_with("<svg "));
     assert!(entries(folder.path()).iter().all(|name| !name.starts_with('.')), "nothing temporary stays");
 }
@@ -178,17 +178,17 @@ fn a_destination_that_cannot_be_is_refused_before_the_work() {
     let folder = folder();
     let nowhere = folder.path().join("no/such/folder/report.json");
     assert_mentions(
-        &refuse(2, &demo(&["--json", text(&nowhere)])),
+        &refuse(2, &planted(&["--json", text(&nowhere)])),
         &["no/such/folder/report.json", "there is no directory"],
     );
-    assert_mentions(&refuse(2, &demo(&["--csv", text(folder.path())])), &[text(folder.path()), "is a directory"]);
+    assert_mentions(&refuse(2, &planted(&["--csv", text(folder.path())])), &[text(folder.path()), "is a directory"]);
     assert_mentions(
-        &refuse(2, &demo(&["--json", "-", "--csv", "-"])),
+        &refuse(2, &planted(&["--json", "-", "--csv", "-"])),
         &["standard output", "two results cannot both go"],
     );
     let one = folder.path().join("one");
     assert_mentions(
-        &refuse(2, &demo(&["--json", text(&one), "--html", text(&one)])),
+        &refuse(2, &planted(&["--json", text(&one), "--html", text(&one)])),
         &["one", "two results cannot both go"],
     );
     assert!(entries(folder.path()).is_empty());
@@ -198,26 +198,26 @@ fn a_destination_that_cannot_be_is_refused_before_the_work() {
 fn nothing_is_written_when_a_checkpoint_cannot_be_read() {
     let folder = folder();
     let out = folder.path().join("report.json");
-    refuse(1, &["delta", "demo:base", "demo:none", "--json", text(&out)]);
-    refuse(1, &["inspect", "demo:none", "--json", text(&out)]);
+    refuse(1, &["delta", "planted:base", "planted:none", "--json", text(&out)]);
+    refuse(1, &["inspect", "planted:none", "--json", text(&out)]);
     assert!(entries(folder.path()).is_empty());
 }
 
 #[test]
 fn misuse_has_an_exit_code_of_its_own() {
-    assert_mentions(&refuse(2, &["delta", "demo:base"]), &["Usage"]);
+    assert_mentions(&refuse(2, &["delta", "planted:base"]), &["Usage"]);
     assert_mentions(&refuse(2, &["transmogrify"]), &["transmogrify"]);
-    assert_mentions(&refuse(2, &demo(&["--relative", "other"])), &["script", "formula"]);
-    assert_mentions(&refuse(2, &demo(&["--threads", "0"])), &["1..=1024"]);
-    assert_mentions(&refuse(2, &demo(&["--select", "o_proj &"])), &["o_proj &", "^"]);
-    let message = refuse(2, &demo(&["--select", "o_prj"]));
-    assert_mentions(&message, &["demo:base", "`o_prj` matches nothing", "did you mean `o_proj`?"]);
+    assert_mentions(&refuse(2, &planted(&["--relative", "other"])), &["script", "formula"]);
+    assert_mentions(&refuse(2, &planted(&["--threads", "0"])), &["1..=1024"]);
+    assert_mentions(&refuse(2, &planted(&["--select", "o_proj &"])), &["o_proj &", "^"]);
+    let message = refuse(2, &planted(&["--select", "o_prj"]));
+    assert_mentions(&message, &["planted:base", "`o_prj` matches nothing", "did you mean `o_proj`?"]);
     assert_eq!(message.matches("matches nothing").count(), 1, "{message}");
 }
 
 #[test]
 fn help_tells_the_way() {
-    assert_mentions(&succeed(&["--help"]), &["inspect", "delta", "demo:base", "Usage"]);
+    assert_mentions(&succeed(&["--help"]), &["inspect", "delta", "demo:base", "planted:base", "Usage"]);
     assert_mentions(&succeed(&["delta", "--help"]), &["--select", "--json", "--html", "--no-mmap", "(b - a) / a"]);
     assert_mentions(&succeed(&["--version"]), &[env!("CARGO_PKG_VERSION")]);
 }
@@ -252,7 +252,7 @@ mod unix {
     #[test]
     fn devices_are_written_in_place() {
         let before = fs::metadata("/dev/null").expect("a device");
-        succeed(&quick_demo(&["--json", "/dev/null", "--csv", "/dev/null", "--html", "/dev/null"]));
+        succeed(&quick_planted(&["--json", "/dev/null", "--csv", "/dev/null", "--html", "/dev/null"]));
         let after = fs::metadata("/dev/null").expect("still a device");
         assert_eq!(before.file_type(), after.file_type());
         assert!(!after.is_file());
@@ -268,7 +268,7 @@ mod unix {
         let folder = folder();
         let pipe = folder.path().join("pipe");
         make_pipe(&pipe);
-        let run = start(command(&quick_demo(&["--json", text(&pipe)])));
+        let run = start(command(&quick_planted(&["--json", text(&pipe)])));
         let mut json = String::new();
         File::open(&pipe).and_then(|mut pipe| pipe.read_to_string(&mut json)).expect("the report");
         assert_eq!(run.finish().status.code(), Some(0));
@@ -279,7 +279,7 @@ mod unix {
 
     #[test]
     fn a_reader_that_goes_away_is_no_error() {
-        for arguments in [demo(&[]), demo(&["--json", "-"]), vec!["inspect", "demo:base"]] {
+        for arguments in [planted(&[]), planted(&["--json", "-"]), vec!["inspect", "planted:base"]] {
             let mut run = command(&arguments).spawn().expect("the binary can be started");
             // As `head` does; the report is larger than a pipe holds.
             let mut first = [0; 10];
@@ -291,7 +291,7 @@ mod unix {
 
     #[test]
     fn a_message_that_nobody_reads_is_no_panic() {
-        let mut command = command(&["inspect", "demo:none"]);
+        let mut command = command(&["inspect", "planted:none"]);
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
         command.stderr(writer);
@@ -301,7 +301,7 @@ mod unix {
     #[cfg(target_os = "linux")]
     #[test]
     fn a_full_disk_is_an_error() {
-        let mut command = command(&DEMO);
+        let mut command = command(&PLANTED);
         command.stdout(Stdio::from(File::options().write(true).open("/dev/full").expect("a device")));
         let answer = start(command).finish();
         assert_eq!(answer.status.code(), Some(1));
@@ -343,7 +343,7 @@ mod unix {
         let folder = folder();
         let pipe = folder.path().join("pipe");
         make_pipe(&pipe);
-        let mut run = start(command(&quick_demo(&["--json", text(&pipe)])));
+        let mut run = start(command(&quick_planted(&["--json", text(&pipe)])));
         wait_for_handler(&run.child);
         // The first may still stop the measurement; then it waits for a reader.
         let start = Instant::now();

@@ -18,10 +18,10 @@ use crate::endpoint_server::{Asked, EndpointServer, MODEL, Reply, completion, ho
 use crate::tool::{Answer, assert_mentions, command, refuse, start, succeed, text};
 
 /// The model whose tokenizer makes the prompts.
-const BASE: &str = "demo:base";
+const BASE: &str = "planted:base";
 const KEY: &str = "sesame-0123456789";
 
-/// The demo's exam behind a server.
+/// The planted base's exam behind a server.
 fn exam(server: &EndpointServer, more: &[&str]) -> Command {
     exam_of(BASE, server, &[&["--bench", "demo"], more].concat())
 }
@@ -326,10 +326,10 @@ fn a_key_in_the_address_is_refused_and_not_shown() {
     assert!(!told.contains("secret"), "{told}");
 }
 
-/// A folder of the small files alone: the demo's tokenizer, and a chat template.
+/// A folder of the small files alone: the planted pair's tokenizer, and a chat template.
 fn small_files(folder: &Path) {
-    let demo = synthetic::demo(BASE).expect("the demo");
-    fs::write(folder.join("tokenizer.json"), &demo.side_files["tokenizer.json"]).expect("a file can be written");
+    let planted = synthetic::planted(BASE).expect("the pair");
+    fs::write(folder.join("tokenizer.json"), &planted.side_files["tokenizer.json"]).expect("a file can be written");
     let template = "{% for message in messages %}<{{ message.role }}>{{ message.content }}{% endfor %}<assistant>";
     fs::write(folder.join("chat_template.jinja"), template).expect("a file can be written");
 }
@@ -423,23 +423,23 @@ fn levels_are_judged_by_what_is_usual_for_the_base() {
     let (model, base) = (parrot("qzqz zqzzq qqz"), critic());
     let alone = report(exam(&model, &[]));
     assert_eq!((levels(&alone), &alone["base"]), (vec![0, 0, 64, 0], &Value::Null), "its own nonsense is usual for it");
-    let with_base = ["--base", "demo:reasoner", "--base-endpoint", &base.url(), "--out", text(&samples)];
+    let with_base = ["--base", "planted:tuned", "--base-endpoint", &base.url(), "--out", text(&samples)];
     let judged = report(exam(&model, &with_base));
     assert_eq!(levels(&judged), [64, 0, 0, 0], "to the base it is nonsense");
-    assert_eq!(judged["base"]["ref"], "demo:reasoner");
+    assert_eq!(judged["base"]["ref"], "planted:tuned");
     assert_eq!(judged["base"]["engine"], format!("endpoint {} {MODEL}", base.url()));
-    assert_mentions(&run(plainly(exam(&model, &with_base))).stdout, &["what is usual for demo:reasoner"]);
+    assert_mentions(&run(plainly(exam(&model, &with_base))).stdout, &["what is usual for planted:tuned"]);
     // The base's samples lie beside the model's, and are not made twice.
     let of_base = folder.path().join("answers.base.jsonl");
     assert_eq!(lines(&of_base).len(), 65);
     assert_eq!(base.asked().iter().filter(|asked| is_question(&asked.body)).count(), 64);
-    let from_file = ["--base", "demo:reasoner", "--base-endpoint", &base.url(), "--base-samples", text(&of_base)];
+    let from_file = ["--base", "planted:tuned", "--base-endpoint", &base.url(), "--base-samples", text(&of_base)];
     assert_eq!(report(exam(&model, &from_file))["levels"], judged["levels"]);
     assert_eq!(base.asked().iter().filter(|asked| is_question(&asked.body)).count(), 64);
     let same = exam(&model, &["--base", BASE, "--base-samples", text(&samples), "--out", text(&samples)]);
     assert_mentions(&refused(2, same), &["one file"]);
     let another = ["--base", BASE, "--base-endpoint", &base.url(), "--base-samples", text(&of_base)];
-    assert_mentions(&refused(1, exam(&model, &another)), &["answers.base.jsonl", "demo:reasoner"]);
+    assert_mentions(&refused(1, exam(&model, &another)), &["answers.base.jsonl", "planted:tuned"]);
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn assert_close(place: &str, found: &Value, expected: &Value, scale: f64) {
 
 #[test]
 fn the_report_of_a_gpu_is_the_report_of_the_cpu() {
-    let words = ["delta", "demo:base", "demo:reasoner", "--json", "-"];
+    let words = ["delta", "planted:base", "planted:tuned", "--json", "-"];
     let Some(answer) = on(&LAVAPIPE, &[&words[..], &["--compute", "gpu"]].concat()) else { return };
     let read = |json: &str| serde_json::from_str::<Value>(json).expect("the report is JSON");
     let mut gpu = read(succeeded(&answer));
@@ -175,16 +175,16 @@ fn gpus_are_listed_with_what_a_person_needs_to_choose() {
 }
 
 /// A delta that computes in a certain way.
-fn demo_with<'a>(options: &[&'a str]) -> Vec<&'a str> {
-    [&["delta", "demo:base", "demo:reasoner"], options].concat()
+fn planted_with<'a>(options: &[&'a str]) -> Vec<&'a str> {
+    [&["delta", "planted:base", "planted:tuned"], options].concat()
 }
 
 #[test]
 fn a_gpu_that_is_not_there_is_refused() {
-    let Some(answer) = on(&LAVAPIPE, &demo_with(&["--gpu", "99"])) else { return };
+    let Some(answer) = on(&LAVAPIPE, &planted_with(&["--gpu", "99"])) else { return };
     assert_eq!((answer.status.code(), &*answer.stdout), (Some(2), ""));
     assert_mentions(&answer.stderr, &["no GPU number 99", "the only one is number 0", "--gpu list"]);
-    let answer = without_gpu(&demo_with(&["--compute", "gpu"]));
+    let answer = without_gpu(&planted_with(&["--compute", "gpu"]));
     assert_eq!((answer.status.code(), &*answer.stdout), (Some(1), ""));
     assert_mentions(&answer.stderr, &["no GPU", "--compute cpu"]);
 }
@@ -193,14 +193,14 @@ fn a_gpu_that_is_not_there_is_refused() {
 fn a_choice_that_contradicts_itself_is_refused() {
     for options in [&["--compute", "cpu", "--gpu", "0"][..], &["--gpu", "first"], &["--compute", "auto", "--gpu", "1"]]
     {
-        assert_mentions(&tool::refuse(2, &demo_with(options)), &["--gpu"]);
+        assert_mentions(&tool::refuse(2, &planted_with(options)), &["--gpu"]);
     }
     assert_mentions(&tool::refuse(2, &["delta", "--gpu", "0"]), &["two checkpoints"]);
 }
 
 #[test]
 fn auto_computes_on_the_cpu_and_says_nothing_where_the_only_adapter_is_software() {
-    let Some(answer) = on(&LAVAPIPE, &demo_with(&["--compute", "auto", "--json", "-"])) else { return };
+    let Some(answer) = on(&LAVAPIPE, &planted_with(&["--compute", "auto", "--json", "-"])) else { return };
     let report: Value = serde_json::from_str(succeeded(&answer)).expect("the report is JSON");
     assert_eq!((&report["compute"]["backend"], &report["warnings"]), (&json!("cpu"), &json!([])));
     assert_eq!(answer.stderr, "");

@@ -12,7 +12,7 @@ use crate::checkpoints::folder;
 use crate::recipes::tensors;
 use crate::tool::{Run, TIME_LIMIT, assert_mentions, command, delta, refuse, start, succeed, text};
 
-const BASE: &str = "demo:base";
+const BASE: &str = "planted:base";
 
 /// Sums, as many as asked for, in a file of its own.
 fn sums(folder: &Path, name: &str, count: usize) -> PathBuf {

@@ -1,4 +1,4 @@
-//! Models that speak: what they say, exams, and which modules carry a skill. On the demonstration, which was never trained: its
+//! Models that speak: what they say, exams, and which modules carry a skill. On the planted pair, which was never trained: its
 //! answers are nonsense, and what is tested is that they are counted as such.
 
 use std::fs;
@@ -10,8 +10,8 @@ use stethoscope_native::platform::Platform;
 
 use crate::tool::{TIME_LIMIT, assert_mentions, command, refuse, root, start, succeed, text};
 
-const BASE: &str = "demo:base";
-const REASONER: &str = "demo:reasoner";
+const BASE: &str = "planted:base";
+const TUNED: &str = "planted:tuned";
 
 /// What the models say to a few bytes.
 #[track_caller]
@@ -48,16 +48,16 @@ fn a_report_has_prompt_and_continuation_and_how_likely_each_token_was() {
 
 #[test]
 fn two_models_answer_side_by_side() {
-    let alone = generate(REASONER, &["--ignore-eos"]);
-    let both = generate(BASE, &["--ignore-eos", "--with", REASONER]);
+    let alone = generate(TUNED, &["--ignore-eos"]);
+    let both = generate(BASE, &["--ignore-eos", "--with", TUNED]);
     assert_eq!(both["others"][0]["token_ids"], alone["token_ids"]);
-    let told = succeed(&["generate", BASE, "--with", REASONER, "--prompt", "7+5=", "--max-tokens", "3"]);
-    assert_mentions(&told, &[&format!("── {BASE}"), &format!("── {REASONER}")]);
+    let told = succeed(&["generate", BASE, "--with", TUNED, "--prompt", "7+5=", "--max-tokens", "3"]);
+    assert_mentions(&told, &[&format!("── {BASE}"), &format!("── {TUNED}")]);
 }
 
 #[test]
 fn a_is_asked_what_it_makes_of_every_answer() {
-    let both = generate(BASE, &["--ignore-eos", "--with", REASONER, "--base", BASE]);
+    let both = generate(BASE, &["--ignore-eos", "--with", TUNED, "--base", BASE]);
     let to_a = |answer: &Value| -> Vec<f64> {
         let probabilities = answer["heard"]["logprobs"].as_array().expect("a list");
         probabilities.iter().map(|one| one.as_f64().expect("a number")).collect()
@@ -76,7 +76,7 @@ fn a_is_asked_what_it_makes_of_every_answer() {
 fn a_search_says_what_it_knows_before_it_has_heard_anything() {
     let request = LocateRequest {
         a: BASE.to_owned(),
-        b: REASONER.to_owned(),
+        b: TUNED.to_owned(),
         bench: "demo".to_owned(),
         data: None,
         generate: false,
@@ -107,12 +107,12 @@ fn draws_belong_to_their_seed() {
 /// PAPER.md's identities, on models that run.
 #[test]
 fn what_the_algebra_says_is_the_same_says_the_same() {
-    let zero = |select: &str| format!("{REASONER}; destroy zero {select}");
+    let zero = |select: &str| format!("{TUNED}; destroy zero {select}");
     assert_same_voice(&zero("v_proj"), &zero("o_proj"), 0.0);
     assert_same_voice(&zero("up_proj"), &zero("down_proj"), 0.0);
     assert_same_voice(&zero("gate_proj"), &zero("down_proj"), 0.0);
     assert_same_voice(&zero("q_proj"), &zero("k_proj"), 1e-4);
-    let removed = format!("{REASONER}; destroy remove layers 3..5");
+    let removed = format!("{TUNED}; destroy remove layers 3..5");
     assert_same_voice(&removed, &zero("(o_proj + down_proj) & layers 3..5"), 0.0);
 }
 
@@ -149,7 +149,7 @@ fn an_exam_is_counted_and_goes_on_from_what_is_there() {
         lines
     };
     assert_eq!(sorted(&fs::read_to_string(&record).unwrap()), sorted(&lines));
-    let other = refuse(1, &["exam", REASONER, "--bench", "demo", "--max-tokens", "4", "--out", text(&record)]);
+    let other = refuse(1, &["exam", TUNED, "--bench", "demo", "--max-tokens", "4", "--out", text(&record)]);
     assert_mentions(&other, &["fingerprint"]);
 }
 
@@ -205,7 +205,7 @@ fn a_page_and_figures_that_may_not_be_replaced_are_refused_before_anything_is_he
     for path in &names {
         fs::write(path, "mine").unwrap();
     }
-    let locate = ["locate", BASE, REASONER, "--bench", "demo"];
+    let locate = ["locate", BASE, TUNED, "--bench", "demo"];
     for (option, place) in [("--html", text(&names[0])), ("--svg", text(folder.path()))] {
         let message = refuse(2, &[&locate[..], &[option, place]].concat());
         assert_mentions(&message, &["exists", "--force"]);

@@ -53,7 +53,7 @@ fn a_file_without_tensors_can_be_inspected_but_not_compared() {
     let folder = folder();
     let path = write(folder.path(), "none.safetensors", file_of("{}", &[]));
     assert_mentions(&succeed(&["inspect", text(&path)]), &["0 parameters"]);
-    for (a, b) in [(text(&path), "demo:base"), ("demo:base", text(&path))] {
+    for (a, b) in [(text(&path), "planted:base"), ("planted:base", text(&path))] {
         assert_mentions(&refuse(1, &["delta", a, b]), &["none.safetensors holds no tensors", "expected"]);
     }
 }

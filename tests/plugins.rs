@@ -11,13 +11,13 @@ use crate::checkpoints::{f32_tensor, folder, save, write};
 use crate::recipes::{Stored, names, tensors};
 use crate::tool::{assert_mentions, command, delta, refuse, root, start, succeed, text, wait_until};
 
-const BASE: &str = "demo:base";
-const REASONER: &str = "demo:reasoner";
+const BASE: &str = "planted:base";
+const TUNED: &str = "planted:tuned";
 
-/// Runs `extract` of the demonstration's modules with these words.
+/// Runs `extract` of the planted pair's modules with these words.
 #[track_caller]
 fn extract(select: &str, out: &Path, more: &[&str]) -> Value {
-    let words = [&["extract", BASE, REASONER, "--select", select, "-o", text(out), "--json", "-"], more].concat();
+    let words = [&["extract", BASE, TUNED, "--select", select, "-o", text(out), "--json", "-"], more].concat();
     serde_json::from_str(&succeed(&words)).expect("the report is JSON")
 }
 
@@ -62,7 +62,7 @@ fn taking_from_a_plug_in_is_taking_from_the_model_byte_for_byte() {
         let of = |donor: &str, name: &str| {
             made(folder.path(), &format!("{number}-{name}"), &format!("{BASE}; take {select} from {donor}"))
         };
-        assert!(of(text(&plug), "plugged") == of(REASONER, "taken"), "{select}");
+        assert!(of(text(&plug), "plugged") == of(TUNED, "taken"), "{select}");
     }
 }
 
@@ -95,10 +95,10 @@ fn a_difference_added_to_the_base_gives_the_model_to_one_rounding() {
     let report = extract("all", &plug, &["--as", "delta"]);
     assert_eq!(report["left_out"], json!([]));
     let plugged = made(folder.path(), "plugged", &format!("{BASE}; take all from {}", text(&plug)));
-    let reasoner = made(folder.path(), "reasoner", &format!("{REASONER};"));
-    assert!(plugged.keys().eq(reasoner.keys()));
+    let tuned = made(folder.path(), "tuned", &format!("{TUNED};"));
+    assert!(plugged.keys().eq(tuned.keys()));
     for (name, tensor) in &plugged {
-        assert_within_a_rounding(name, tensor, &reasoner[name]);
+        assert_within_a_rounding(name, tensor, &tuned[name]);
     }
 }
 
@@ -115,9 +115,9 @@ fn an_adapter_of_full_rank_gives_the_model_to_rounding_and_one_of_less_what_it_s
     assert!(left_out.iter().all(|one| one["tensor"].as_str().is_some_and(|name| name.ends_with(".bias"))));
     let recipe = format!("{BASE}; take all from {}", text(&adapter));
     let plugged = made(folder.path(), "plugged", &recipe);
-    let reasoner = made(folder.path(), "taken", &format!("{BASE}; take qkv & weight from {REASONER}"));
+    let tuned = made(folder.path(), "taken", &format!("{BASE}; take qkv & weight from {TUNED}"));
     for (name, tensor) in &plugged {
-        assert_within_a_rounding(name, tensor, &reasoner[name]);
+        assert_within_a_rounding(name, tensor, &tuned[name]);
     }
 
     let small = folder.path().join("small");
@@ -320,7 +320,7 @@ fn a_plug_in_is_refused_where_it_does_not_fit() {
     extract("o_proj", &plug, &["--as", "delta"]);
     let plug = text(&plug);
     // Another base.
-    let message = refuse(1, &["merge", &format!("{REASONER}; take o_proj from {plug}"), "--dry-run"]);
+    let message = refuse(1, &["merge", &format!("{TUNED}; take o_proj from {plug}"), "--dry-run"]);
     assert_mentions(&message, &["was made for", BASE, "is another model", "name the base that it was made for"]);
     // Modules that it does not have.
     let message = refuse(2, &["merge", &format!("{BASE}; take o_proj + k_proj from {plug}"), "--dry-run"]);
@@ -347,7 +347,7 @@ fn a_plug_in_can_be_merged_as_the_model_that_it_makes_of_the_base() {
         )
     };
     let [one, other] =
-        [text(&plug).to_owned(), format!("{BASE}; take o_proj from {REASONER}")].map(|donor| recipe(&donor));
+        [text(&plug).to_owned(), format!("{BASE}; take o_proj from {TUNED}")].map(|donor| recipe(&donor));
     let one = write(folder.path(), "one.yaml", one);
     let other = write(folder.path(), "other.yaml", other);
     assert!(made(folder.path(), "one", text(&one)) == made(folder.path(), "other", text(&other)));
@@ -369,7 +369,7 @@ fn extract_overwrites_nothing_unless_asked_and_leaves_nothing_behind() {
     let folder = folder();
     let place = folder.path();
     let taken = |out: &Path, more: &[&str]| {
-        let words = ["extract", BASE, REASONER, "--select", "k_proj & layers 2", "-o", text(out)];
+        let words = ["extract", BASE, TUNED, "--select", "k_proj & layers 2", "-o", text(out)];
         [&words[..], more].concat().iter().map(|word| (*word).to_owned()).collect::<Vec<String>>()
     };
     let plug = place.join("plug.safetensors");
@@ -387,14 +387,14 @@ fn extract_overwrites_nothing_unless_asked_and_leaves_nothing_behind() {
     succeed(&taken(&adapter, &["--as", "lora", "--rank", "3", "--force"]));
     refuse(2, &taken(&place.join("x"), &["--rank", "3"]));
     refuse(2, &taken(&place.join("x"), &["--as", "lora"]));
-    let nothing = ["extract", BASE, REASONER, "--select", "norm", "--as", "lora", "--rank", "2", "-o"];
+    let nothing = ["extract", BASE, TUNED, "--select", "norm", "--as", "lora", "--rank", "2", "-o"];
     let message = refuse(1, &[&nothing[..], &[text(&place.join("x"))]].concat());
     assert_mentions(&message, &["nothing can be taken out", "a LoRA adapter", "norms"]);
     for form in [&["--as", "modules"][..], &["--as", "delta"]] {
         let out = place.join("x");
-        let words = ["extract", BASE, REASONER, "--select", "q_porj", "-o", text(&out)];
+        let words = ["extract", BASE, TUNED, "--select", "q_porj", "-o", text(&out)];
         let message = refuse(2, &[&words, form].concat());
-        assert_mentions(&message, &["error: in demo:base: `q_porj` matches nothing: ", "q_proj"]);
+        assert_mentions(&message, &["error: in planted:base: `q_porj` matches nothing: ", "q_proj"]);
         assert!(!message.contains("recipe"), "no recipe was given: {message}");
     }
     assert_eq!(names(place), ["adapter", "plug.safetensors"]);
@@ -447,7 +447,7 @@ fn ctrl_c_stops_an_extraction() {
 #[test]
 fn the_spectrum_of_every_matrix_is_told_where_it_is_asked_for() {
     let select = ["--select", "k_proj + norm", "--norms-only"];
-    let report = delta(Path::new(BASE), Path::new(REASONER), &[&select[..], &["--spectrum"]].concat());
+    let report = delta(Path::new(BASE), Path::new(TUNED), &[&select[..], &["--spectrum"]].concat());
     for row in report["tensors"].as_array().expect("rows") {
         let is_matrix = row["role"] == "k_proj" && row["part"] == "weight";
         assert_eq!(row.get("spectrum").is_some(), is_matrix, "{row}");
@@ -459,8 +459,8 @@ fn the_spectrum_of_every_matrix_is_told_where_it_is_asked_for() {
             (Some(16), &json!(64))
         );
     }
-    let plain = delta(Path::new(BASE), Path::new(REASONER), &select);
+    let plain = delta(Path::new(BASE), Path::new(TUNED), &select);
     assert!(plain["tensors"].as_array().expect("rows").iter().all(|row| row.get("spectrum").is_none()));
-    let table = succeed(&["delta", BASE, REASONER, "--select", "k_proj", "--norms-only", "--spectrum"]);
+    let table = succeed(&["delta", BASE, TUNED, "--select", "k_proj", "--norms-only", "--spectrum"]);
     assert_mentions(&table, &["spectrum of ΔW", "effective rank", "of 64"]);
 }

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 use crate::checkpoints::{f32_tensor, folder, save, write};
 use crate::tool::{Answer, assert_mentions, command, delta, refuse, root, start, stethoscope, succeed, text};
 
-/// A recipe with every kind of piece that demonstrations have: kept, taken, parts of tensors, zeros and draws.
-const EVERYTHING: &str = "demo:base; take o_proj + norm from demo:reasoner; take heads 1 & q_proj from demo:reasoner; \
+/// A recipe with every kind of piece that planted models have: kept, taken, parts of tensors, zeros and draws.
+const EVERYTHING: &str = "planted:base; take o_proj + norm from planted:tuned; take heads 1 & q_proj from planted:tuned; \
                           destroy zero k_proj & layers 2..4; destroy reinit v_proj & layers 5 seed 3";
 
 /// A tensor as a file has it.
@@ -76,14 +76,14 @@ fn data(name: &str) -> PathBuf {
 #[test]
 fn a_recipe_is_heard_as_the_folder_that_it_writes() {
     let folder = folder();
-    let ties = "merge_method: dare_ties\nbase_model: demo:base\nseed: 5\nmodels:\n\
-                - {model: demo:reasoner, parameters: {weight: [0.5, 1], density: 0.4}}\n\
-                - {model: 'demo:base; destroy reinit v_proj & layers 3', parameters: {weight: 0.5, density: 0.7}}\n";
+    let ties = "merge_method: dare_ties\nbase_model: planted:base\nseed: 5\nmodels:\n\
+                - {model: planted:tuned, parameters: {weight: [0.5, 1], density: 0.4}}\n\
+                - {model: 'planted:base; destroy reinit v_proj & layers 3', parameters: {weight: 0.5, density: 0.7}}\n";
     let ties = write(folder.path(), "ties.yaml", ties);
     for (name, recipe) in [("steps", EVERYTHING), ("ties", text(&ties))] {
         let out = folder.path().join(name);
         succeed(&["merge", recipe, "-o", text(&out), "--threads", "3"]);
-        let base = Path::new("demo:base");
+        let base = Path::new("planted:base");
         let (seen, written) = (delta(base, Path::new(recipe), &[]), delta(base, &out, &[]));
         // Not only the numbers: it is the same checkpoint, by its fingerprint.
         assert_eq!(steady(seen), steady(written), "{name}");
@@ -92,22 +92,22 @@ fn a_recipe_is_heard_as_the_folder_that_it_writes() {
 
 /// How `o_proj` of one layer differs from the base's.
 fn o_proj_change(recipe: &str) -> Value {
-    let report = delta(Path::new("demo:base"), Path::new(recipe), &["--select", "o_proj & layers 3"]);
+    let report = delta(Path::new("planted:base"), Path::new(recipe), &["--select", "o_proj & layers 3"]);
     report["tensors"][0].clone()
 }
 
 #[test]
 fn a_control_changes_as_much_as_the_donor_and_something_else() {
     let folder = folder();
-    let donor = o_proj_change("demo:base; take o_proj from demo:reasoner");
+    let donor = o_proj_change("planted:base; take o_proj from planted:tuned");
     for control in ["shuffle", "noise", "sign", "rotate"] {
         let out = folder.path().join(control);
-        let arguments = ["demo:base", "demo:reasoner", "--take", "o_proj", "--control", control, "--seed", "3"];
+        let arguments = ["planted:base", "planted:tuned", "--take", "o_proj", "--control", control, "--seed", "3"];
         let arguments = [&["merge"], &arguments[..], &["-o", text(&out), "--threads", "2"]].concat();
         let answer = succeed(&arguments);
-        assert_mentions(&answer, &["changed as a control for demo:reasoner", "seed 3"]);
+        assert_mentions(&answer, &["changed as a control for planted:tuned", "seed 3"]);
         let card = String::from_utf8(files(&out)["README.md"].clone()).expect("UTF-8");
-        let recipe = format!("demo:base; take o_proj control {control} seed 3 from demo:reasoner");
+        let recipe = format!("planted:base; take o_proj control {control} seed 3 from planted:tuned");
         assert_mentions(&card, &[&recipe, "parameters changed as a control", "random numbers from seed 3"]);
         let written = o_proj_change(text(&out));
         assert_eq!(written["l2_delta"], o_proj_change(&recipe)["l2_delta"], "{control}");
@@ -121,24 +121,24 @@ fn a_control_changes_as_much_as_the_donor_and_something_else() {
 fn an_alignment_is_written_as_it_is_seen() {
     let folder = folder();
     let out = folder.path().join("folded");
-    let merge = ["merge", "demo:base", "demo:reasoner", "--take", "attn + norm & !final_norm", "--align", "fold"];
+    let merge = ["merge", "planted:base", "planted:tuned", "--take", "attn + norm & !final_norm", "--align", "fold"];
     let answer = succeed(&[&merge[..], &["-o", text(&out)]].concat());
-    assert_mentions(&answer, &["kept of demo:base, with another norm folded in", "read no norm", "o_proj"]);
-    let recipe = "demo:base; take attn + norm & !final_norm align fold from demo:reasoner";
-    let base = Path::new("demo:base");
+    assert_mentions(&answer, &["kept of planted:base, with another norm folded in", "read no norm", "o_proj"]);
+    let recipe = "planted:base; take attn + norm & !final_norm align fold from planted:tuned";
+    let base = Path::new("planted:base");
     assert_eq!(steady(delta(base, Path::new(recipe), &[])), steady(delta(base, &out, &[])));
 }
 
 #[test]
 fn controls_and_alignments_that_cannot_be_are_refused() {
     let refused =
-        |more: &[&str]| refuse(2, &[&["merge", "demo:base", "demo:reasoner", "--dry-run", "--take"], more].concat());
+        |more: &[&str]| refuse(2, &[&["merge", "planted:base", "planted:tuned", "--dry-run", "--take"], more].concat());
     assert_mentions(&refused(&["o_proj", "--control", "salt"]), &["shuffle, noise, sign, rotate, gauge"]);
     assert_mentions(&refused(&["o_proj", "--control", "gauge"]), &["needs both v_proj and o_proj"]);
     assert_mentions(&refused(&["qkv", "--align", "calibrate"]), &["cannot run", "align fold"]);
     assert_mentions(&refused(&["o_proj", "--align", "fold"]), &["reads no norm"]);
     let yaml = folder();
-    let recipe = "base: demo:base\nsteps:\n- take: {from: demo:reasoner, select: qkv, align: bend}\n";
+    let recipe = "base: planted:base\nsteps:\n- take: {from: planted:tuned, select: qkv, align: bend}\n";
     let recipe = write(yaml.path(), "bend.yaml", recipe);
     let message = refuse(2, &["merge", text(&recipe), "--dry-run"]);
     assert_mentions(&message, &["line 3", "`fold`, `scale` or `calibrate`"]);
@@ -169,7 +169,7 @@ fn what_is_written_is_what_the_hub_expects() {
         assert!(header.get(name).is_some() && header["__metadata__"]["format"] == "pt", "{name}");
     }
     let card = String::from_utf8(files(&one)["README.md"].clone()).expect("UTF-8");
-    assert_mentions(&card, &["---\nlibrary_name", EVERYTHING, "| demo:reasoner | qwen2 | 12 |", "seed 3", "-o"]);
+    assert_mentions(&card, &["---\nlibrary_name", EVERYTHING, "| planted:tuned | qwen2 | 12 |", "seed 3", "-o"]);
     assert!(names(folder.path()) == ["many", "one"], "nothing temporary stays");
 }
 
@@ -188,10 +188,10 @@ fn the_same_recipe_writes_the_same_bytes_with_any_number_of_threads() {
 #[test]
 fn the_models_of_the_paper_are_one_command_each() {
     let folder = folder();
-    let (base, reasoner) = ("demo:base", "demo:reasoner");
+    let (base, tuned) = ("planted:base", "planted:tuned");
     for (name, take) in [("m1", "o_proj"), ("m2", "qkv"), ("m3", "mlp")] {
         let out = folder.path().join(name);
-        succeed(&["merge", base, reasoner, "--take", take, "-o", text(&out)]);
+        succeed(&["merge", base, tuned, "--take", take, "-o", text(&out)]);
         let changed = delta(Path::new(base), &out, &["--norms-only"]);
         let roles = changed["modules"].as_array().expect("modules").iter().filter(|m| m["changed"] != json!(0));
         let roles: Vec<&str> = roles.filter_map(|module| module["role"].as_str()).collect();
@@ -255,8 +255,8 @@ fn the_report_can_be_had_as_json() {
     let rows = report["tensors"].as_array().expect("rows");
     let row = rows.iter().find(|row| row["name"] == "model.layers.1.self_attn.q_proj.weight").expect("a row");
     let parts = json!([
-        {"what": "kept", "from": "demo:base", "elements": 12_288},
-        {"what": "taken", "from": "demo:reasoner", "elements": 4_096},
+        {"what": "kept", "from": "planted:base", "elements": 12_288},
+        {"what": "taken", "from": "planted:tuned", "elements": 4_096},
     ]);
     assert_eq!(row["parts"], parts);
 }
@@ -265,11 +265,11 @@ fn the_report_can_be_had_as_json() {
 fn what_is_there_is_not_replaced_by_a_slip() {
     let folder = folder();
     let out = folder.path().join("made");
-    let quick = ["merge", "demo:base; destroy zero o_proj & layers 0", "-o", text(&out)];
+    let quick = ["merge", "planted:base; destroy zero o_proj & layers 0", "-o", text(&out)];
     fs::create_dir(&out).expect("an empty folder");
     succeed(&quick);
     assert_mentions(&refuse(2, &quick), &["made exists already", "--force"]);
-    let other = ["merge", "demo:base; destroy zero o_proj & layers 1", "-o", text(&out), "--force"];
+    let other = ["merge", "planted:base; destroy zero o_proj & layers 1", "-o", text(&out), "--force"];
     succeed(&other);
     assert_mentions(&String::from_utf8_lossy(&files(&out)["README.md"]), &["layers 1"]);
     fs::create_dir(out.join("mine")).expect("a folder");
@@ -286,7 +286,7 @@ fn what_is_there_is_not_replaced_by_a_slip() {
 fn a_model_is_not_written_over_what_it_is_made_of() {
     let folder = folder();
     let model = folder.path().join("model");
-    succeed(&["merge", "demo:base; destroy zero o_proj & layers 0", "-o", text(&model)]);
+    succeed(&["merge", "planted:base; destroy zero o_proj & layers 0", "-o", text(&model)]);
     let before = files(&model);
     let again = ["destroy", text(&model), "--how", "zero", "--select", "k_proj", "-o", text(&model), "--force"];
     assert_mentions(&refuse(2, &again), &["model.safetensors", "which is read for it", "another place"]);
@@ -302,7 +302,7 @@ fn a_model_is_not_written_over_what_it_is_made_of() {
         assert_mentions(&message, &["which is read for it"]);
     }
     let alone = folder.path().join("alone");
-    let recipe = write(&alone, "model.yaml", "base: demo:base\nsteps: []\n");
+    let recipe = write(&alone, "model.yaml", "base: planted:base\nsteps: []\n");
     let message = refuse(2, &["merge", text(&recipe), "-o", text(&alone), "--force"]);
     assert_mentions(&message, &["model.yaml", "which is read for it"]);
     assert_eq!(names(&alone), ["model.yaml"]);
@@ -313,7 +313,7 @@ fn donors_that_do_not_fit_are_refused_in_a_sentence() {
     let folder = folder();
     let (plain, gpt2) = (data("delta/plain/a"), data("delta/gpt2/a"));
     let merge = |a: &Path, b: &Path, take: &str| refuse(1, &["merge", text(a), text(b), "--take", take, "--dry-run"]);
-    assert_mentions(&merge(Path::new("demo:base"), &gpt2, "all"), &["gpt2", "qwen2", "same family"]);
+    assert_mentions(&merge(Path::new("planted:base"), &gpt2, "all"), &["gpt2", "qwen2", "same family"]);
     let small = |name: &str, rows: usize| {
         let tensors = [
             ("model.embed_tokens.weight", f32_tensor(&[rows, 2], &vec![1.0; rows * 2])),
@@ -326,7 +326,7 @@ fn donors_that_do_not_fit_are_refused_in_a_sentence() {
     let (three, four) = (small("three", 3), small("four", 4));
     assert_mentions(&merge(&three, &four, "all"), &["embed_tokens", "[3, 2]", "[4, 2]", "vocabularies", "!embed"]);
     succeed(&["merge", text(&three), text(&four), "--take", "all & !embed", "--dry-run"]);
-    let missing = refuse(1, &["merge", "demo:base; take o_proj from no/such/model", "--dry-run"]);
+    let missing = refuse(1, &["merge", "planted:base; take o_proj from no/such/model", "--dry-run"]);
     assert_mentions(&missing, &["no/such/model"]);
     let missing = refuse(1, &["merge", text(&folder.path().join("no.yaml")), "--dry-run"]);
     assert_mentions(&missing, &["no.yaml: there is no such file", "a recipe in YAML was expected"]);
@@ -409,8 +409,8 @@ fn a_writer_that_is_killed_leaves_the_whole_or_what_the_same_command_goes_on_wit
     let (whole, out) = (folder.path().join("whole"), folder.path().join("made"));
     // A source on the disk, so that ranges are copied too.
     let base = folder.path().join("base");
-    succeed(&["merge", "demo:base;", "-o", text(&base)]);
-    let recipe = EVERYTHING.replace("demo:base", text(&base));
+    succeed(&["merge", "planted:base;", "-o", text(&base)]);
+    let recipe = EVERYTHING.replace("planted:base", text(&base));
     let arguments =
         |out: &Path| ["merge", &recipe, "-o", text(out), "--shard-size", "200000", "--threads", "2"].map(str::to_owned);
     let started = std::time::Instant::now();
@@ -581,15 +581,15 @@ fn ctrl_c_stops_the_writer_and_the_same_command_goes_on() {
 
 #[test]
 fn a_misspelt_selection_is_misuse() {
-    let message = refuse(2, &["merge", "demo:base", "demo:reasoner", "--take", "o_prj", "--dry-run"]);
-    assert_mentions(&message, &["demo:base", "did you mean `o_proj`?"]);
-    assert_mentions(&refuse(2, &["merge", "demo:base", "demo:reasoner", "--take", "o_proj &", "--dry-run"]), &["^"]);
+    let message = refuse(2, &["merge", "planted:base", "planted:tuned", "--take", "o_prj", "--dry-run"]);
+    assert_mentions(&message, &["planted:base", "did you mean `o_proj`?"]);
+    assert_mentions(&refuse(2, &["merge", "planted:base", "planted:tuned", "--take", "o_proj &", "--dry-run"]), &["^"]);
     assert_mentions(
-        &refuse(2, &["destroy", "demo:base", "--how", "burn", "--select", "all", "--dry-run"]),
+        &refuse(2, &["destroy", "planted:base", "--how", "burn", "--select", "all", "--dry-run"]),
         &["reinit"],
     );
     assert_eq!(
-        stethoscope(&["merge", "demo:base; destroy zero all"]).status.code(),
+        stethoscope(&["merge", "planted:base; destroy zero all"]).status.code(),
         Some(2),
         "neither -o nor --dry-run"
     );

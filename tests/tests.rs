@@ -21,6 +21,9 @@ mod plugins;
 /// Several fine-tunes of one base: what they have in common.
 mod task_vectors;
 
+/// The trained pair that is built in.
+mod demo;
+
 /// Modules that are trained while the others are frozen.
 mod freezing;
 

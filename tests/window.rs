@@ -87,10 +87,10 @@ fn assert_is_cut_out(plot: &image::RgbImage, window: &image::RgbImage) {
 
 #[test]
 fn the_window_measures_what_the_command_line_does() {
-    let proof = prove(&["demo:base", "demo:reasoner"]);
+    let proof = prove(&["planted:base", "planted:tuned"]);
     assert_eq!(proof.answer.status.code(), Some(0), "{:#?}", proof.answer);
     let report: Value =
-        serde_json::from_str(&succeed(&["delta", "demo:base", "demo:reasoner", "--json", "-"])).unwrap();
+        serde_json::from_str(&succeed(&["delta", "planted:base", "planted:tuned", "--json", "-"])).unwrap();
     for part in ["a", "b", "select", "tensors", "modules", "unpaired", "settings"] {
         assert!(proof.state["report"][part] == report[part], "{part} differs");
     }
@@ -104,7 +104,7 @@ fn the_window_measures_what_the_command_line_does() {
 fn a_report_opens_in_the_window() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("delta.json");
-    succeed(&["delta", "demo:base", "demo:reasoner", "--norms-only", "--json", text(&path)]);
+    succeed(&["delta", "planted:base", "planted:tuned", "--norms-only", "--json", text(&path)]);
     let report: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let proof = prove(&[text(&path)]);
     assert_eq!(proof.state["report"], report);
@@ -173,7 +173,7 @@ fn what_is_not_there_is_complained_of_before_the_display_is() {
 
 #[test]
 fn without_a_display_one_line_says_so_and_names_the_command_line() {
-    for arguments in [&[][..], &["demo:base", "demo:reasoner"]] {
+    for arguments in [&[][..], &["planted:base", "planted:tuned"]] {
         let mut command = tool::command(arguments);
         command.env_remove("DISPLAY").env_remove("WAYLAND_DISPLAY").env_remove("WAYLAND_SOCKET");
         let answer = tool::start(command).finish();

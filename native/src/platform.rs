@@ -24,9 +24,9 @@ use stethoscope_core::recipe::{Folder, LONGEST_RECIPE, RecipeText, View};
 use stethoscope_core::report::{ComputeInfo, DeltaReport};
 use stethoscope_core::source::ReadError;
 use stethoscope_core::spectrum::spectrum_tasks;
-use stethoscope_core::synthetic;
 use stethoscope_core::task_vectors::{CompareReport, CompareRequest, open_and_compare};
 use stethoscope_core::work::{Cancelled, Event, ExtractRequest, MergeRequest, Place, Request, WorkError, answer};
+use stethoscope_demo::built_in;
 use stethoscope_gpu::GpuError;
 use stethoscope_lm::LmError;
 use stethoscope_lm::listening::ListenError;
@@ -256,7 +256,7 @@ impl Place for Platform {
     async fn open(&self, reference: &str, side_files: SideFiles) -> Result<Model, JobError> {
         let options = OpenOptions {
             mmap: self.mmap,
-            demo: Some(synthetic::demo),
+            built_in: Some(built_in),
             offline: self.offline,
             side_files,
             ..OpenOptions::default()

@@ -20,14 +20,21 @@ const assertSame = (report, [a, b], ...more) => {
   assertAlike(comparable(report), comparable(expected));
 };
 
-export const openDemo = async (app) => {
-  await app.tab.evaluate(() => {
-    window.stethoscope.name("a", "demo:base");
-    window.stethoscope.name("b", "demo:reasoner");
-  });
-  await app.opened("a", "demo:base");
-  await app.opened("b", "demo:reasoner");
+const PLANTED = ["planted:base", "planted:tuned"];
+const DEMO = ["demo:base", "demo:reasoner"];
+
+// Opens two checkpoints by their names.
+export const openPair = async (app, [a, b] = PLANTED) => {
+  await app.tab.evaluate(([a, b]) => {
+    window.stethoscope.name("a", a);
+    window.stethoscope.name("b", b);
+  }, [a, b]);
+  await app.opened("a", a);
+  await app.opened("b", b);
 };
+
+// Opens the pair that was trained, which comes as a file of its own.
+export const openDemo = (app) => openPair(app, DEMO);
 
 appTest("a dropped pair in shards is measured by itself as the command line does, on the canvas and as a file", async (app) => {
   for (const [index, side] of ["a", "b"].entries()) {
@@ -60,18 +67,37 @@ appTest("two loose files dropped at once are the two to be compared", async (app
 });
 
 appTest("what is chosen in the ranking is chosen everywhere, and the canvas shows it", async (app) => {
-  await app.click(/demo/i);
-  const first = await app.until(({ report }) => report, "the demo's report");
+  await openPair(app);
+  const first = await app.until(({ report }) => report, "the report");
   assert.match(first.chosen, /o_proj/);
-  const before = await colours(await app.picture("app-demo"));
+  const before = await colours(await app.picture("app-chosen"));
   assert.ok(before > 200, `a picture of the app has many colours, this has ${before}`);
   await app.click(/^down_proj/);
   assert.match((await app.state()).chosen, /down_proj/);
   assert.match(await app.text(), /down_proj, every layer/);
 });
 
+appTest("the trained pair is fetched when it is asked for, and measured as the command line does", async (app) => {
+  const asked = [];
+  app.tab.context().on("request", (request) => asked.push(request));
+  const byTheWorker = () => asked.some((request) => request.url().endsWith("demo.json") && !request.serviceWorker());
+  assert.ok(!byTheWorker(), "nobody has asked for it");
+  await app.click("Try the demo");
+  await app.opened("b", "demo:reasoner");
+  assertSame(await app.measured(), DEMO);
+  assert.ok(byTheWorker(), "it was fetched");
+  await app.picture("app-demo");
+});
+
+appTest("a name that nothing is built in under is refused in the command line's words", async (app) => {
+  await app.tab.evaluate(() => window.stethoscope.name("a", "demo:nobody"));
+  const { notices } = await app.until(({ notices }) => notices.length > 0, "a notice");
+  const words = refusal("inspect", "demo:nobody");
+  assert.ok(notices.join("\n").includes(words), `${notices} does not say ${words}`);
+});
+
 appTest("a selection is painted on the grid and written as text, and the report is of what is selected", async (app) => {
-  await openDemo(app);
+  await openPair(app);
   await app.write("Selection", "o_proj & layers 0..4");
   assert.match(await app.text(), /Selection grid: .*/);
   const grid = await app.find(/^Selection grid/);
@@ -81,24 +107,24 @@ appTest("a selection is painted on the grid and written as text, and the report 
   assert.notEqual(select, "o_proj & layers 0..4");
   const report = await app.report();
   assert.ok(report.tensors.length > 0 && report.tensors.length < 146);
-  assertSame(report, ["demo:base", "demo:reasoner"], "--select", select);
+  assertSame(report, ["planted:base", "planted:tuned"], "--select", select);
 });
 
 appTest("a recipe is composed by a click, and what it makes is measured as the command line does", async (app) => {
-  await openDemo(app);
+  await openPair(app);
   await app.click("Recipe");
   await app.click(/^M1/);
   const { recipe, makes } = await app.until(({ makes }) => makes.length > 1, "what it makes");
   assert.equal(recipe, "A; take o_proj from B");
-  assert.deepEqual(makes, ["kept of demo:base", "taken from demo:reasoner"]);
+  assert.deepEqual(makes, ["kept of planted:base", "taken from planted:tuned"]);
   await app.click("Measure M against B");
   const isOfRecipe = ({ report, is_busy }) => report?.b.ref.includes("take o_proj") && !is_busy;
   const { report } = await app.until(isOfRecipe, "the recipe's report");
-  assertSame(report, ["demo:reasoner", "demo:base; take o_proj from demo:reasoner"]);
+  assertSame(report, ["planted:tuned", "planted:base; take o_proj from planted:tuned"]);
   assert.match(await app.text(), /From B to M, what the recipe makes: /);
   await app.picture("app-recipe");
   await app.click("Back to A and B");
-  assertSame(await app.measured(), ["demo:base", "demo:reasoner"]);
+  assertSame(await app.measured(), ["planted:base", "planted:tuned"]);
 });
 
 appTest("a pair on the Hub is opened by its names, and measured only when the person asks", async (app) => {
@@ -151,7 +177,7 @@ appTest("twenty files of any kind dropped at once leave it alive", async (app, f
   await app.dropAt({ x: 640, y: 500 }, ...names.map((name) => write(folder, name, Buffer.from(name))));
   await app.until(({ notices, is_busy }) => notices.length > 0 && !is_busy, "notices");
   await app.picture("app-refused");
-  await openDemo(app);
+  await openPair(app);
 });
 
 appTest("it comes back without a network, and works", async (app) => {
@@ -160,11 +186,11 @@ appTest("it comes back without a network, and works", async (app) => {
   await app.tab.reload();
   await app.ready();
   await openDemo(app);
-  assert.equal((await app.measured()).tensors.length, 146);
+  assertSame(await app.measured(), DEMO);
 });
 
 appTest("while nothing happens nothing is painted", async (app) => {
-  await openDemo(app);
+  await openPair(app);
   await app.measured();
   // The pointer rests, and what fades has faded.
   await new Promise((resolve) => setTimeout(resolve, 1500));
@@ -174,17 +200,17 @@ appTest("while nothing happens nothing is painted", async (app) => {
 });
 
 appTest("what it remembers is there the next time", async (app) => {
-  await openDemo(app);
+  await openPair(app);
   await app.click("log");
   await app.tab.reload();
   await app.ready();
   const kept = await app.tab.evaluate(() => localStorage.getItem("stethoscope.settings"));
-  assert.match(kept, /demo:reasoner/);
+  assert.match(kept, /planted:tuned/);
 });
 
-appTest("one file, opened from a disk, shows the demo and takes dropped files", async (app) => {
+appTest("one file, opened from a disk, shows the trained pair and takes dropped files", async (app) => {
   await openDemo(app);
-  assert.equal((await app.measured()).tensors.length, 146);
+  assertSame(await app.measured(), DEMO);
   await app.dropAt({ x: 640, y: 500 }, ...PAIR);
   await app.opened("a", "a");
   await app.opened("b", "b");

@@ -1,7 +1,7 @@
 // Models speak in the page: in a worker of their own, whose module is fetched when somebody listens.
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { appTest, openDemo } from "./app.mjs";
+import { appTest, openPair } from "./app.mjs";
 import { DATA } from "./harness.mjs";
 import { colours } from "./pixels.mjs";
 
@@ -16,7 +16,7 @@ const ask = async (app, models) => {
 };
 
 appTest("a prompt is answered by A, B and the recipe's model, and A says how surprising it is", async (app) => {
-  await openDemo(app);
+  await openPair(app);
   await app.measured();
   await app.click("Recipe");
   await app.click("M1: o_proj of B");
@@ -33,6 +33,16 @@ appTest("a prompt is answered by A, B and the recipe's model, and A says how sur
   // Asked again, A is still in memory and says the same.
   const again = await ask(app, 3);
   assert.deepEqual(again.map(({ text }) => text), said.map(({ text }) => text));
+});
+
+appTest("of the trained pair B writes the steps that A leaves out", async (app) => {
+  await app.click("Try the demo");
+  await app.opened("b", "demo:reasoner");
+  await app.measured();
+  const [a, b] = await ask(app, 2);
+  assert.match(a.text, /^\\boxed\{\d+\}$/);
+  assert.match(b.text, /^(\d+[-+*]\d+=-?\d+\n){3}\\boxed\{-?\d+\}$/);
+  await app.picture("app-listen-demo");
 });
 
 appTest("a model that was dropped and cannot be run says what it lacks", async (app) => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
-import { appTest, openDemo } from "./app.mjs";
+import { appTest, openPair } from "./app.mjs";
 import { App } from "./browser.mjs";
 import { DATA, written } from "./harness.mjs";
 
@@ -67,13 +67,13 @@ appTest("writes a recipe of a dropped pair to a picked folder as the command lin
 
 appTest("writes a model as downloads where there is no picker", async (app, folder) => {
   await hasNoPicker(app);
-  await openDemo(app);
+  await openPair(app);
   await compose(app, "A; take o_proj from B");
   const downloads = [];
   app.tab.on("download", (download) => downloads.push(download));
   await app.click("Write M…");
   await notice(app, /merged was written/);
-  const expected = written(folder, "demo:base; take o_proj from demo:reasoner", "merged");
+  const expected = written(folder, "planted:base; take o_proj from planted:tuned", "merged");
   const count = Object.keys(expected).length;
   await app.until(() => downloads.length === count, `${count} downloads`);
   const found = {};
@@ -87,10 +87,11 @@ appTest("writes a model as downloads where there is no picker", async (app, fold
 
 appTest("writes nothing of what does not fit into the browser's storage, and says so", async (app) => {
   await hasNoPicker(app);
-  await openDemo(app);
+  await openPair(app);
   const devtools = await app.tab.context().newCDPSession(app.tab);
   const origin = new URL(App.address()).origin;
-  // The page itself is kept there, too; the demo has 5 MB.
+  // The page itself is kept there, too, once all of it has come; the pair has 5 MB each.
+  await app.tab.evaluate(() => navigator.serviceWorker.ready);
   const { usage } = await app.tab.evaluate(() => navigator.storage.estimate());
   await devtools.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: usage + 2 * MIB });
   await compose(app, "A; take o_proj from B");

@@ -47,7 +47,7 @@ export class Instrument {
     const { script } = this.#told;
     const { address, type } = (script ? undefined : globalThis.stethoscopeWorker) ?? usual(script ?? "worker.js");
     this.#worker = new Worker(address, { type, name: script ?? "stethoscope" });
-    this.#worker.postMessage({ module: this.#told.module });
+    this.#worker.postMessage({ module: this.#told.module, demo: globalThis.stethoscopeDemo });
     this.#worker.addEventListener("message", ({ data }) => this.#take(data));
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();

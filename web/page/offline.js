@@ -1,4 +1,4 @@
-// Keeps the page for when there is no network: its files are fetched when it is first seen, those that run models when somebody
+// Keeps the page for when there is no network: its files, the trained pair among them, are fetched when it is first seen, those that run models when somebody
 // listens, and given from there afterwards. A new version is fetched beside the old one, and used once no tab shows the old one any more.
 importScripts("offline-files.js");
 

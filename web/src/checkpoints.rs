@@ -1,20 +1,24 @@
-//! From a reference to a checkpoint: what was dropped, the demonstration, the Hub, a URL.
+//! From a reference to a checkpoint: what was dropped, what is built in, the Hub, a URL.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use stethoscope_core::checkpoint::{Checkpoint, CheckpointError};
+use js_sys::{Array, Function, Promise};
+use stethoscope_core::built_in::{NotBuiltIn, is_built_in, is_demo};
+use stethoscope_core::checkpoint::{Checkpoint, CheckpointError, CheckpointFiles};
 use stethoscope_core::folder::SideFiles;
 use stethoscope_core::model::Model;
-use stethoscope_core::synthetic;
+use stethoscope_core::synthetic::planted;
 use stethoscope_remote::{Client, Hub, Place, RemoteOpenError, open_place};
 use url::Url;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::File;
 
 use crate::dropped::{DropError, Dropped, DroppedFile};
-use crate::http::FetchHttp;
+use crate::http::{FetchHttp, said};
 
 /// How a request names what was dropped on one of two sides, whatever is there: this, and the side.
 pub const DROPPED: &str = "dropped:";
@@ -26,13 +30,14 @@ const HUB: &str = "https://huggingface.co/";
 pub struct Checkpoints {
     dropped: RefCell<BTreeMap<String, Rc<Dropped>>>,
     hub: RefCell<Hub>,
+    demo: RefCell<Option<Function>>,
 }
 
 impl Default for Checkpoints {
     /// Nothing was dropped, and the Hub is the public one.
     fn default() -> Self {
         let endpoint = Url::parse(HUB).expect("a URL");
-        Self { dropped: RefCell::default(), hub: RefCell::new(hub(endpoint)) }
+        Self { dropped: RefCell::default(), hub: RefCell::new(hub(endpoint)), demo: RefCell::default() }
     }
 }
 
@@ -60,11 +65,16 @@ pub enum OpenError {
         /// The name.
         reference: String,
     },
-    /// The demonstrations have other names.
-    #[error("{reference}: there is no such demonstration; demo:base or demo:reasoner was expected")]
-    Demo {
+    /// What is built in has other names.
+    #[error(transparent)]
+    NotBuiltIn(#[from] NotBuiltIn),
+    /// The trained pair, a file beside the page, did not come.
+    #[error("{reference}: its file beside the page could not be fetched ({said}); try again with a network")]
+    Fetch {
         /// The name.
         reference: String,
+        /// What the browser says.
+        said: String,
     },
 }
 
@@ -94,15 +104,35 @@ impl Checkpoints {
         Ok(())
     }
 
+    /// Where the trained pair comes from: called with a name, it promises the files of that name, none if there are none.
+    pub fn set_demo(&self, demo: Function) {
+        *self.demo.borrow_mut() = Some(demo);
+    }
+
+    /// What is built in under this name: planted, which is made here, or trained, which is fetched when somebody opens it.
+    async fn built_in(&self, reference: &str) -> Result<CheckpointFiles, OpenError> {
+        let missing = || NotBuiltIn { reference: reference.to_owned() };
+        let demo = self.demo.borrow().clone().filter(|_| is_demo(reference));
+        let Some(demo) = demo else { return Ok(planted(reference).ok_or_else(missing)?) };
+        let failed = |error: JsValue| OpenError::Fetch { reference: reference.to_owned(), said: said(&error) };
+        let promise: Promise = demo.call1(&JsValue::NULL, &reference.into()).map_err(failed)?.unchecked_into();
+        let files: Array = JsFuture::from(promise).await.map_err(failed)?.unchecked_into();
+        if files.length() == 0 {
+            return Err(missing().into());
+        }
+        let files = files.iter().map(JsCast::unchecked_into::<File>);
+        let files = files.map(|file| DroppedFile { path: format!("{reference}/{}", file.name()), file });
+        let folder = Dropped { names: vec![reference.to_owned()], files: files.collect(), unreadable: None };
+        Ok(folder.files().await?)
+    }
+
     /// Finds a checkpoint and reads its headers.
     ///
     /// # Errors
     /// If there is none of this name, or it cannot be read.
     pub async fn open(&self, reference: &str, side_files: SideFiles) -> Result<Model, OpenError> {
-        if reference.starts_with("demo:") {
-            let demo = synthetic::demo(reference);
-            let files = demo.ok_or_else(|| OpenError::Demo { reference: reference.to_owned() })?;
-            return Ok(Model::new(Checkpoint::read(files).await?, None));
+        if is_built_in(reference) {
+            return Ok(Model::new(Checkpoint::read(self.built_in(reference).await?).await?, None));
         }
         let held = self.dropped.borrow().get(reference).cloned();
         let Some(dropped) = held else {

@@ -12,7 +12,7 @@ use stethoscope_core::compute::Preference;
 use stethoscope_core::report::DeltaReport;
 use stethoscope_core::source::ByteSource as _;
 use stethoscope_core::work::{Event, InspectRequest, Request};
-use stethoscope_show::modules::SYNTHETIC;
+use stethoscope_show::modules::remark;
 use stethoscope_show::text::printable;
 use stethoscope_show::{csv, inspect, page};
 use wasm_bindgen::JsValue;
@@ -64,6 +64,11 @@ impl Stethoscope {
         self.platform.set_out(out, folder);
     }
 
+    /// Has the trained pair come from here: called with a name, it promises the files of that name.
+    pub fn set_demo(&self, demo: Function) {
+        self.platform.checkpoints.set_demo(demo);
+    }
+
     /// Asks another Hub from now on.
     pub fn set_hub(&self, endpoint: &str) -> Result<(), JsValue> {
         Ok(self.platform.checkpoints.set_hub(endpoint).map_err(|error| format!("{endpoint}: {error}"))?)
@@ -75,9 +80,8 @@ impl Stethoscope {
         let mut found = Value::Null;
         let mut observe = async |event: Event| {
             if let Event::Inspection(mut inspection) = event {
-                if inspection.reference.starts_with("demo:") {
-                    inspection.oddities.push(SYNTHETIC.to_owned());
-                }
+                let remark = remark(&[&inspection.reference]);
+                inspection.oddities.extend(remark.map(str::to_owned));
                 found = json!({
                     "reference": printable(&inspection.reference),
                     "facts": inspect::facts(&inspection),

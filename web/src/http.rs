@@ -153,6 +153,6 @@ fn pairs(headers: &web_sys::Headers) -> Vec<(String, String)> {
 }
 
 /// What an exception says.
-fn said(error: &JsValue) -> String {
+pub fn said(error: &JsValue) -> String {
     error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| String::from(error.message()))
 }

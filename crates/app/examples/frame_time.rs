@@ -1,6 +1,6 @@
 //! How long the app takes to paint a frame, without a window: everything up to the triangles that a GPU is given.
 //!
-//! Prints JSON. `cargo xtask bench app` runs it in release. The report is the demo's, its layers repeated until it has as many
+//! Prints JSON. `cargo xtask bench app` runs it in release. The report is the planted pair's, its layers repeated until it has as many
 //! as are asked for; the pointer moves over the window, so that every frame is new.
 
 use std::time::Instant;
@@ -14,7 +14,7 @@ use stethoscope_core::delta::delta;
 use stethoscope_core::kernels::InstructionSet;
 use stethoscope_core::model::Model;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition};
-use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER, demo};
+use stethoscope_core::synthetic::{PLANTED_BASE, PLANTED_TUNED, planted};
 use stethoscope_core::work::{DeltaRequest, Request};
 
 /// Frames before the ones that count.
@@ -23,7 +23,7 @@ const FRAMES: usize = 300;
 
 fn main() {
     let layers: u32 = std::env::args().nth(1).and_then(|layers| layers.parse().ok()).unwrap_or(64);
-    let report = stretched(demo_report(), layers);
+    let report = stretched(planted_report(), layers);
     let rows = report.tensors.len();
     let context = Context::default();
     let mut app = App::new(&context, Box::new(Nowhere));
@@ -64,15 +64,15 @@ fn main() {
     );
 }
 
-/// What the demo's two sides differ in.
-fn demo_report() -> DeltaReport {
+/// What the planted pair's two sides differ in.
+fn planted_report() -> DeltaReport {
     let model = |reference: &str| {
-        let files = demo(reference).expect("the demo is built in");
-        Model::new(pollster::block_on(Checkpoint::read(files)).expect("the demo can be read"), None)
+        let files = planted(reference).expect("the pair is built in");
+        Model::new(pollster::block_on(Checkpoint::read(files)).expect("the pair can be read"), None)
     };
     let request = DeltaRequest {
-        a: DEMO_BASE.to_owned(),
-        b: DEMO_REASONER.to_owned(),
+        a: PLANTED_BASE.to_owned(),
+        b: PLANTED_TUNED.to_owned(),
         select: "all".to_owned(),
         relative: RelativeDefinition::Script,
         norms_only: false,
@@ -80,8 +80,8 @@ fn demo_report() -> DeltaReport {
     };
     let set = InstructionSet::available().first().copied().unwrap_or(InstructionSet::Portable);
     let mut compute = InlineCompute::new(set);
-    let (a, b) = (model(DEMO_BASE), model(DEMO_REASONER));
-    pollster::block_on(delta(&a, &b, &request, &mut compute, &mut async |_| Ok(()))).expect("the demo can be measured")
+    let (a, b) = (model(PLANTED_BASE), model(PLANTED_TUNED));
+    pollster::block_on(delta(&a, &b, &request, &mut compute, &mut async |_| Ok(()))).expect("the pair can be measured")
 }
 
 /// The same report with the rows of its layers repeated.

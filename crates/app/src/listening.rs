@@ -1,8 +1,8 @@
 //! What models say to a prompt, side by side: A, B, and what the recipe makes of them.
 
+use stethoscope_core::built_in::is_planted;
 use stethoscope_core::generation::{Answer, GenerateRequest, GeneratedToken, Heard, ModelTimes, PromptInput, surprise};
 use stethoscope_core::sampling::Sampling;
-use stethoscope_core::synthetic::is_demo;
 use stethoscope_core::work::{Event, Request};
 
 use crate::platform::{Job, Platform, Poll};
@@ -56,10 +56,16 @@ pub struct Token {
     pub to_a: Option<f32>,
 }
 
+/// What is asked before a person asks something else.
+const PROMPT: &str = "What is 12 + 30?";
+
+/// The same of the trained pair that is built in, which knows no words for it.
+const DEMO_PROMPT: &str = "3+5*4-6=";
+
 impl Default for Listening {
     fn default() -> Self {
         Self {
-            prompt: "What is 12 + 30?".to_owned(),
+            prompt: PROMPT.to_owned(),
             is_chat: None,
             sampling: Sampling { max_tokens: 64, ..Sampling::default() },
             columns: Vec::new(),
@@ -71,9 +77,16 @@ impl Default for Listening {
 }
 
 impl Listening {
-    /// Whether the prompt goes through a chat template, if these are to speak: the demonstration has none.
+    /// Puts a question of their kind to the trained pair that is built in, unless a person has asked something.
+    pub fn suit_demo(&mut self) {
+        if self.prompt == PROMPT {
+            DEMO_PROMPT.clone_into(&mut self.prompt);
+        }
+    }
+
+    /// Whether the prompt goes through a chat template, if these are to speak: the planted pair has none.
     pub fn is_chat(&self, speakers: &[Speaker]) -> bool {
-        self.is_chat.unwrap_or_else(|| !speakers.iter().any(|(_, reference)| is_demo(reference)))
+        self.is_chat.unwrap_or_else(|| !speakers.iter().any(|(_, reference)| is_planted(reference)))
     }
 
     /// Has them all answer the prompt; A, if it is among them, is asked what it makes of it.
@@ -220,12 +233,12 @@ impl Column {
 mod tests {
     use super::*;
     use crate::specimens::Specimen;
-    use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
+    use stethoscope_core::built_in::{PLANTED_BASE, PLANTED_TUNED};
 
     fn heard(prompt: &str) -> Listening {
         let mut listening = Listening { prompt: prompt.to_owned(), ..Listening::default() };
         listening.sampling.max_tokens = 12;
-        let speakers = [("A", DEMO_BASE.to_owned()), ("B", DEMO_REASONER.to_owned())];
+        let speakers = [("A", PLANTED_BASE.to_owned()), ("B", PLANTED_TUNED.to_owned())];
         listening.ask(&speakers, &mut Specimen::default());
         listening.drain();
         listening

@@ -181,7 +181,7 @@ mod tests {
     fn wanted(recipe: &str, tensor: &str) -> Option<PreviewRequest> {
         Some(PreviewRequest {
             recipe: recipe.to_owned(),
-            against: vec!["demo:base".to_owned()],
+            against: vec!["planted:base".to_owned()],
             tensors: vec![tensor.to_owned()],
             most_elements: None,
             relative: RelativeDefinition::Script,
@@ -194,7 +194,7 @@ mod tests {
     /// Something under way for the first wish, and what it will say.
     fn slow(previewing: &mut Previewing) -> Rc<RefCell<VecDeque<Poll>>> {
         let says = Rc::<RefCell<VecDeque<Poll>>>::default();
-        previewing.turn_to(wanted("demo:base; take o_proj from demo:reasoner", O_PROJ));
+        previewing.turn_to(wanted("planted:base; take o_proj from planted:tuned", O_PROJ));
         let job = Box::new(Slow(Rc::clone(&says)));
         previewing.running = Some(Running { job, generation: previewing.generation, looks: 0 });
         previewing.begun = previewing.generation;
@@ -207,7 +207,7 @@ mod tests {
         let mut platform = specimen.clone();
         let _says = slow(&mut previewing);
         for step in 1..=5 {
-            previewing.turn_to(wanted(&format!("demo:base; destroy reinit o_proj seed {step}"), O_PROJ));
+            previewing.turn_to(wanted(&format!("planted:base; destroy reinit o_proj seed {step}"), O_PROJ));
             previewing.start(&mut platform);
         }
         assert!(specimen.0.borrow().asked.is_empty(), "one is under way");
@@ -226,7 +226,7 @@ mod tests {
         let mut previewing = Previewing::default();
         let says = slow(&mut previewing);
         assert_eq!(Rc::strong_count(&says), 2);
-        previewing.turn_to(wanted("demo:base; take o_proj from demo:reasoner", "model.norm.weight"));
+        previewing.turn_to(wanted("planted:base; take o_proj from planted:tuned", "model.norm.weight"));
         assert_eq!((Rc::strong_count(&says), previewing.is_running()), (1, false), "the job is gone");
     }
 
@@ -234,7 +234,7 @@ mod tests {
     fn rows_of_the_recipe_before_stay_in_sight_until_new_ones_come_and_say_what_they_are() {
         let mut platform = Specimen::default();
         let mut previewing = Previewing::default();
-        for recipe in ["demo:base; take o_proj from demo:reasoner", "demo:base; destroy zero o_proj"] {
+        for recipe in ["planted:base; take o_proj from planted:tuned", "planted:base; destroy zero o_proj"] {
             previewing.turn_to(wanted(recipe, O_PROJ));
             assert!(previewing.rows().all(|(is_current, _)| !is_current));
             previewing.start(&mut platform);

@@ -19,8 +19,8 @@ use stethoscope_core::locating::{LocateRequest, Located, LocatedAxis, LocatedEff
 use stethoscope_core::model::Model;
 use stethoscope_core::report::{ComputeInfo, Envelope};
 use stethoscope_core::source::{ByteSource, ReadFuture};
-use stethoscope_core::synthetic::demo;
 use stethoscope_core::work::{Cancelled, Event, Place, Request, WorkError, answer};
+use stethoscope_demo::built_in;
 use stethoscope_lm::answering::{self, Kept};
 use stethoscope_lm::device::Device;
 use stethoscope_lm::listening::ListenError;
@@ -44,7 +44,7 @@ pub struct Seen {
     pub told_of_training: Option<usize>,
 }
 
-/// A platform that knows the built-in pair.
+/// A platform that knows what is built in.
 #[derive(Clone, Default)]
 pub struct Specimen(pub Rc<RefCell<Seen>>);
 
@@ -116,7 +116,8 @@ impl Place for Here {
     type Error = Failed;
 
     async fn open(&self, reference: &str, _side_files: SideFiles) -> Result<Model, Failed> {
-        let mut files = demo(reference).ok_or_else(|| Failed(format!("there is no {reference}; open demo:base")))?;
+        let mut files =
+            built_in(reference).ok_or_else(|| Failed(format!("there is no {reference}; open demo:base")))?;
         if self.is_remote {
             files.shards = files.shards.into_iter().map(|shard| Arc::new(Far(shard)) as Arc<dyn ByteSource>).collect();
         }

@@ -8,9 +8,9 @@ mod measuring;
 mod resuming;
 mod summary;
 
+use stethoscope_core::built_in::{DEMO_BASE, DEMO_REASONER, is_planted};
 use stethoscope_core::outline::Selectable;
 use stethoscope_core::report::{DeltaReport, RelativeDefinition};
-use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
 
 use crate::chosen::Chosen;
 use crate::closeup::Looking;
@@ -164,11 +164,12 @@ impl State {
         *self.slot_mut(side) = Slot::default();
     }
 
-    /// Opens the built-in pair, to measure all of it.
+    /// Opens the trained pair that is built in, to measure all of it.
     pub fn open_demo(&mut self) {
         self.open(Side::A, DEMO_BASE);
         self.open(Side::B, DEMO_REASONER);
         "all".clone_into(&mut self.selecting.text);
+        self.listening.suit_demo();
     }
 
     /// Opens what was dropped or picked: on a side, or where there is room. One notice tells of all that is refused for one
@@ -335,8 +336,13 @@ impl State {
     }
 
     /// Whether what is shown was planted by this program.
-    pub fn is_synthetic(&self) -> bool {
-        Side::BOTH.iter().any(|side| self.slot(*side).reference().is_some_and(|name| name.starts_with("demo:")))
+    pub fn is_planted(&self) -> bool {
+        self.references().any(is_planted)
+    }
+
+    /// What the slots hold.
+    pub fn references(&self) -> impl Iterator<Item = &str> {
+        Side::BOTH.into_iter().filter_map(|side| self.slot(side).reference())
     }
 }
 

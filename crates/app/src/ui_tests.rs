@@ -25,8 +25,10 @@ use crate::notices::Gravity;
 use crate::panels::{Panel, selector};
 use crate::platform::{Opening, Side};
 use crate::specimens::{Seen, Specimen};
+use crate::state::State;
 use crate::table::Column;
 use stethoscope_core::anatomy::{Part, Role};
+use stethoscope_core::built_in::{PLANTED_BASE, PLANTED_TUNED};
 use stethoscope_core::merge::Method;
 use stethoscope_core::report::DeltaReport;
 use stethoscope_core::work::Request;
@@ -78,8 +80,13 @@ impl Window {
         Self::new(vec2(1400.0, 900.0), Theme::Light)
     }
 
-    fn with_demo(mut self) -> Self {
-        self.app().state.open_demo();
+    /// Opens the planted pair, of which it is known what there is to find.
+    fn open_pair(&mut self) {
+        open_planted(&mut self.app().state);
+    }
+
+    fn with_pair(mut self) -> Self {
+        self.open_pair();
         self.harness.run();
         self
     }
@@ -100,11 +107,16 @@ impl Window {
     }
 }
 
+fn open_planted(state: &mut State) {
+    state.open(Side::A, PLANTED_BASE);
+    state.open(Side::B, PLANTED_TUNED);
+}
+
 fn o_proj() -> ModuleKey {
     ModuleKey { role: Role::new("o_proj"), part: Part::Weight }
 }
 
-/// Chooses a tensor of the demonstration by its module and layer.
+/// Chooses a tensor of the planted pair by its module and layer.
 fn choose(window: &mut Window, module: &str, layer: u32) {
     let key = ModuleKey { role: Role::new(module.to_owned()), part: Part::Weight };
     let chosen = Chosen::cell(&window.app().state.measurement.rows, key, Some(layer));
@@ -115,7 +127,7 @@ fn choose(window: &mut Window, module: &str, layer: u32) {
 
 /// A report of 200 layers and 10,000 tensors.
 fn large_report() -> DeltaReport {
-    let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
+    let report = Window::plain().with_pair().app().state.measurement.whole_report().unwrap();
     let tensors = (0..10_000_u32).map(|number| {
         let mut row = report.tensors[number as usize % report.tensors.len()].clone();
         row.site.layer = Some(number % 200);

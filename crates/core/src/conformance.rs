@@ -2,11 +2,11 @@
 //!
 //! An engine conforms if [`check`] finds nothing. What is expected comes from a reference that is written straight from the
 //! definitions, slowly, in f64, and shares no code with the kernels; it is itself compared with numpy's numbers. There are
-//! no files, threads or clocks here, so that the suite runs in a browser too. [`Demos`] is a place to answer whole requests in.
+//! no files, threads or clocks here, so that the suite runs in a browser too. [`PlantedPlace`] is a place to answer whole requests in.
 
 mod cases;
-mod demos;
 mod format;
+mod planted;
 mod reference;
 
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ use crate::source::Block;
 use crate::statistics::{Counts, DeltaSums};
 
 pub use cases::cases;
-pub use demos::{DemoError, Demos};
+pub use planted::{PlantedPlace, PlantedPlaceError};
 
 /// A pair of tensors in memory, and how it is cut into steps.
 #[derive(Clone)]

@@ -22,6 +22,7 @@ pub use error::ExportError;
 pub use expressions::expressions;
 pub use trained::Trained;
 
+use crate::built_in::is_built_in;
 use crate::freezing::RateShape;
 use crate::model::Model;
 use crate::recipe::RecipeText;
@@ -159,7 +160,7 @@ impl<'a> Base<'a> {
         let ends_with = |endings: &[&str]| endings.iter().any(|ending| reference.ends_with(ending));
         let is_recipe = RecipeText::of_line(reference).is_some() || ends_with(&[".yaml", ".yml"]);
         let is_file = ends_with(&[".safetensors", ".index.json"]);
-        if is_recipe || is_file || reference.starts_with("demo:") || reference.contains("://") {
+        if is_recipe || is_file || is_built_in(reference) || reference.contains("://") {
             return Err(ExportError::Base { base: reference.to_owned() });
         }
         // A path may have an @ in it, and a repository has one slash alone.

@@ -19,6 +19,7 @@
 
 pub mod anatomy;
 pub mod bimodality;
+pub mod built_in;
 pub mod checkpoint;
 pub mod closeup;
 pub mod compute;

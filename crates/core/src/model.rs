@@ -96,10 +96,10 @@ impl Model {
 mod tests {
     use super::*;
     use crate::checkpoint::CheckpointFiles;
-    use crate::synthetic::{DEMO_BASE, demo};
+    use crate::synthetic::{PLANTED_BASE, planted};
 
-    fn demo_with(config: Option<&str>) -> Model {
-        let mut files: CheckpointFiles = demo(DEMO_BASE).unwrap();
+    fn planted_with(config: Option<&str>) -> Model {
+        let mut files: CheckpointFiles = planted(PLANTED_BASE).unwrap();
         match config {
             Some(json) => files.side_files.insert("config.json".into(), json.into()),
             None => files.side_files.remove("config.json"),
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn the_family_is_what_the_configuration_calls_it_or_else_the_table_that_fits() {
-        let family = |config| demo_with(config).family().to_owned();
+        let family = |config| planted_with(config).family().to_owned();
         assert_eq!(family(Some(r#"{"model_type": "qwen2"}"#)), "qwen2");
         assert_eq!(family(Some("{}")), "llama");
         assert_eq!(family(None), "llama");
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_of_strange_names_has_no_family() {
-        let mut model = demo_with(None);
+        let mut model = planted_with(None);
         for site in model.sites.iter_mut().flatten() {
             site.role = Role::OTHER;
         }
@@ -126,14 +126,14 @@ mod tests {
 
     #[test]
     fn numbers_that_only_python_writes_do_not_spoil_a_configuration() {
-        let model = demo_with(Some(r#"{"model_type": "mamba2", "time_step_limit": [0.0, Infinity]}"#));
+        let model = planted_with(Some(r#"{"model_type": "mamba2", "time_step_limit": [0.0, Infinity]}"#));
         assert_eq!((model.family(), model.notes.as_slice()), ("mamba2", &[][..]));
     }
 
     #[test]
     fn a_broken_configuration_is_noted_once() {
         for config in ["{", "[]", r#"{"hidden_size": "wide"}"#] {
-            assert_eq!(demo_with(Some(config)).notes.len(), 1, "{config}");
+            assert_eq!(planted_with(Some(config)).notes.len(), 1, "{config}");
         }
     }
 }

@@ -108,10 +108,10 @@ fn selectable<'a>(outline: &'a Outline, sites: &'a [Vec<Site>]) -> Vec<Selectabl
 mod tests {
     use super::*;
     use crate::checkpoint::Checkpoint;
-    use crate::synthetic::{DEMO_BASE, demo};
+    use crate::synthetic::{PLANTED_BASE, planted};
 
     fn model() -> Model {
-        Model::new(pollster::block_on(Checkpoint::read(demo(DEMO_BASE).unwrap())).unwrap(), None)
+        Model::new(pollster::block_on(Checkpoint::read(planted(PLANTED_BASE).unwrap())).unwrap(), None)
     }
 
     #[test]

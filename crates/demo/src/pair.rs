@@ -3,13 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use stethoscope_core::built_in::{DEMO_BASE, DEMO_REASONER};
 use stethoscope_core::checkpoint::CheckpointFiles;
 use stethoscope_core::source::{ByteSource, MemorySource};
-
-/// Names the base.
-pub const DEMO_BASE: &str = "demo:base";
-/// Names the model that was made from it to write its steps.
-pub const DEMO_REASONER: &str = "demo:reasoner";
+use stethoscope_core::synthetic::planted;
 
 /// The names of all that is built in: the pair, and two plug-ins for the base.
 pub const NAMES: [&str; 4] = [DEMO_BASE, DEMO_REASONER, "demo:numbers", "demo:weekdays"];
@@ -21,7 +18,8 @@ const SHARD: &str = "model.safetensors";
 pub const FILES: [&str; 6] =
     [SHARD, "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"];
 
-type Files = &'static [(&'static str, &'static [u8])];
+/// Files, each with its name.
+pub type Files = &'static [(&'static str, &'static [u8])];
 
 /// The files of a folder of trained models, under their names.
 macro_rules! trained {
@@ -37,20 +35,25 @@ const REASONER: Files = trained!("reasoner": "model.safetensors", "config.json",
 const NUMBERS: Files = &[(SHARD, include_bytes!("../trained/numbers.safetensors"))];
 const WEEKDAYS: Files = &[(SHARD, include_bytes!("../trained/weekdays.safetensors"))];
 
-/// Whether a reference names one of them.
-pub fn is_demo(reference: &str) -> bool {
-    NAMES.contains(&reference)
-}
-
-/// The built-in checkpoint of this name, one of [`NAMES`]. Nothing for other names.
-pub fn demo(reference: &str) -> Option<CheckpointFiles> {
-    let files = match reference {
+/// The files of the trained checkpoint of this name, one of [`NAMES`], each with its name. Nothing for other names.
+pub fn files(reference: &str) -> Option<Files> {
+    Some(match reference {
         DEMO_BASE => BASE,
         DEMO_REASONER => REASONER,
         "demo:numbers" => NUMBERS,
         "demo:weekdays" => WEEKDAYS,
         _ => return None,
-    };
+    })
+}
+
+/// What is built in under this name: what was trained, one of [`NAMES`], or what was [`planted`]. Nothing for other names.
+pub fn built_in(reference: &str) -> Option<CheckpointFiles> {
+    demo(reference).or_else(|| planted(reference))
+}
+
+/// The trained checkpoint of this name, one of [`NAMES`]. Nothing for other names.
+pub fn demo(reference: &str) -> Option<CheckpointFiles> {
+    let files = files(reference)?;
     let (shards, others): (Vec<_>, Vec<_>) = files.iter().partition(|(name, _)| *name == SHARD);
     let shard = |(name, bytes): &(&str, &[u8])| {
         Arc::new(MemorySource::new(format!("{reference}/{name}"), bytes.to_vec())) as Arc<dyn ByteSource>
@@ -68,6 +71,7 @@ pub fn demo(reference: &str) -> Option<CheckpointFiles> {
 
 #[cfg(test)]
 mod tests {
+    use stethoscope_core::built_in::{PLANTED_BASE, PLANTED_TUNED};
     use stethoscope_core::checkpoint::Checkpoint;
     use stethoscope_core::model::Model;
 
@@ -95,9 +99,17 @@ mod tests {
     }
 
     #[test]
+    fn both_pairs_are_built_in() {
+        let reference = |name| built_in(name).map(|files| files.reference);
+        for name in [DEMO_BASE, DEMO_REASONER, PLANTED_BASE, PLANTED_TUNED] {
+            assert_eq!(reference(name).as_deref(), Some(name));
+        }
+    }
+
+    #[test]
     fn every_name_has_its_files_and_no_other_has() {
-        assert!(NAMES.iter().all(|name| demo(name).is_some() && is_demo(name)));
-        assert!(demo("demo:other").is_none() && !is_demo("demo"));
+        assert!(NAMES.iter().all(|name| demo(name).is_some()));
+        assert!(demo("demo:other").is_none() && built_in("demo").is_none());
         assert!(FILES.iter().all(|name| BASE.iter().any(|(file, _)| file == name)));
     }
 }

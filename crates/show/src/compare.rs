@@ -3,7 +3,7 @@
 use stethoscope_core::report::CheckpointSummary;
 use stethoscope_core::task_vectors::{CompareReport, ModuleComparison, PairNumbers};
 
-use super::modules::{SYNTHETIC, is_synthetic, label};
+use super::modules::{label, remark};
 use super::numbers::{parameters, percent, plural, significant_or_dash};
 use super::rows::{self, Column};
 use super::text::{Sheet, Style, columns, printable, shorten};
@@ -71,8 +71,9 @@ fn models(sheet: &mut Sheet, report: &CompareReport) {
     if report.select != "all" {
         sheet.paragraph(Style::Plain, &format!("only {}", printable(&report.select)), width + 2, width + 2);
     }
-    if std::iter::once(&report.a).chain(&report.fine_tunes).any(is_synthetic) {
-        sheet.paragraph(Style::Faint, SYNTHETIC, 0, 0);
+    let references = std::iter::once(&report.a).chain(&report.fine_tunes).map(|model| model.reference.as_str());
+    if let Some(remark) = remark(&references.collect::<Vec<_>>()) {
+        sheet.paragraph(Style::Faint, remark, 0, 0);
     }
 }
 

@@ -1,9 +1,8 @@
 //! What every way of showing needs to say about a module.
 
 use stethoscope_core::anatomy::{Part, Role};
-use stethoscope_core::report::{
-    CheckpointSummary, DeltaNumbers, DeltaReport, Presence, RelativeDefinition, Unpaired, UnpairedReason,
-};
+use stethoscope_core::built_in::{is_demo, is_planted};
+use stethoscope_core::report::{DeltaNumbers, DeltaReport, Presence, RelativeDefinition, Unpaired, UnpairedReason};
 
 use super::text::printable;
 
@@ -38,19 +37,20 @@ pub fn is_identical(report: &DeltaReport) -> bool {
         && report.modules.iter().all(|module| module.numbers.non_finite_a == 0 && module.numbers.non_finite_b == 0)
 }
 
-/// Whether this side was made by this program and says nothing about any trained model.
-pub fn is_synthetic(side: &CheckpointSummary) -> bool {
-    is_synthetic_name(&side.reference)
+/// The sentence that goes with every showing of what is built in: what it is, and what it says nothing about. Nothing for other
+/// checkpoints and recipes.
+pub fn remark(references: &[&str]) -> Option<&'static str> {
+    let any = |is_such: fn(&str) -> bool| references.iter().any(|reference| is_such(reference));
+    if any(is_planted) { Some(SYNTHETIC) } else { any(is_demo).then_some(TINY) }
 }
 
-/// The same of a checkpoint or a recipe by its name.
-pub fn is_synthetic_name(reference: &str) -> bool {
-    reference.starts_with("demo:")
-}
+/// Of what was planted.
+const SYNTHETIC: &str = "A checkpoint named planted:… is synthetic: its weights and differences were planted by this program to \
+                         try it out, and say nothing about any trained model.";
 
-/// The sentence that goes with every showing of such a checkpoint.
-pub const SYNTHETIC: &str = "A checkpoint named demo:… is synthetic: its weights and differences were planted by \
-                                    this program to try it out, and say nothing about any trained model.";
+/// Of what was trained here.
+const TINY: &str = "The models named demo:… are tiny, and this program trained them on questions of its own making: what is \
+                    measured is true of them, and need not be of any large model.";
 
 /// Tensors that could not be compared, for one reason.
 pub struct UnpairedGroup<'a> {

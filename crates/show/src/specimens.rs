@@ -343,8 +343,8 @@ pub(crate) fn single_layer() -> DeltaReport {
         weight("q_proj", [64, 64], 0.02),
         bias("q_proj", 64, 0.001),
     ];
-    let a = side("demo:base", "qwen2", 1, 8256);
-    let b = side("demo:reasoner", "qwen2", 1, 8256);
+    let a = side("planted:base", "qwen2", 1, 8256);
+    let b = side("planted:tuned", "qwen2", 1, 8256);
     report(a, b, tensors_of(&kinds, 1, &[]))
 }
 

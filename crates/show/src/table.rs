@@ -5,7 +5,7 @@ mod ranking;
 
 use stethoscope_core::report::{CheckpointSummary, DeltaReport};
 
-use super::modules::{SYNTHETIC, is_synthetic, label};
+use super::modules::{label, remark};
 use super::numbers::parameters;
 use super::spectra;
 use super::text::{Sheet, Style, columns, printable, shorten};
@@ -53,8 +53,8 @@ fn sides(sheet: &mut Sheet, report: &DeltaReport) {
     if report.select != "all" {
         sheet.paragraph(Style::Plain, &format!("only {}", printable(&report.select)), 3, 3);
     }
-    if is_synthetic(&report.a) || is_synthetic(&report.b) {
-        sheet.paragraph(Style::Faint, SYNTHETIC, 0, 0);
+    if let Some(remark) = remark(&[&report.a.reference, &report.b.reference]) {
+        sheet.paragraph(Style::Faint, remark, 0, 0);
     }
 }
 

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
 use crate::command::root;
+use crate::web::DEMO;
 
 /// The scripts that the app consists of.
 const SCRIPTS: [&str; 7] =
@@ -27,10 +28,10 @@ pub fn write(page: &Path, out: &Path) -> anyhow::Result<()> {
     let boot = fs::read_to_string(&boot_path).with_context(|| format!("reading {}", boot_path.display()))?;
 
     let mut embedded = String::new();
-    for name in SCRIPTS {
-        let script = text(name)?;
-        ensure!(!script.contains("</script"), "{name} cannot stand in a page: it contains the end of a script");
-        embedded.push_str(&format!("<script type=\"text/plain\" id=\"file:{name}\">\n{script}</script>\n"));
+    for name in SCRIPTS.into_iter().chain([DEMO]) {
+        let content = text(name)?;
+        ensure!(!content.contains("</script"), "{name} cannot stand in a page: it contains the end of a script");
+        embedded.push_str(&format!("<script type=\"text/plain\" id=\"file:{name}\">\n{content}</script>\n"));
     }
     let mut packed = Vec::new();
     let module = read("stethoscope_bg.wasm")?;

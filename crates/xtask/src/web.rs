@@ -5,7 +5,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::command::{cargo, root, run as run_command, target_directory};
@@ -16,6 +19,9 @@ const MODULE: &str = "stethoscope";
 
 /// The same of the module that runs models, which is fetched when somebody listens.
 const MODELS: &str = "listen";
+
+/// What the file is called that has the trained pair, for when somebody opens it.
+pub const DEMO: &str = "demo.json";
 
 /// What the page in one file is called.
 pub const SINGLE_FILE: &str = "stethoscope.html";
@@ -80,7 +86,19 @@ pub fn build(out: &Path) -> anyhow::Result<()> {
         let path = entry?.path();
         copy(&path, &out.join(path.file_name().unwrap_or_default()))?;
     }
+    write_demo(&out.join(DEMO))?;
     write_kept(out)
+}
+
+/// Writes the trained pair and its plug-ins: for every name of a checkpoint its files, in Base64, by theirs.
+fn write_demo(path: &Path) -> anyhow::Result<()> {
+    let mut models = Map::new();
+    for name in stethoscope_demo::NAMES {
+        let files = stethoscope_demo::files(name).with_context(|| format!("{name} is not built in"))?;
+        let files = files.iter().map(|(name, bytes)| ((*name).to_owned(), Value::String(BASE64.encode(bytes))));
+        models.insert(name.to_owned(), Value::Object(files.collect()));
+    }
+    fs::write(path, Value::Object(models).to_string()).with_context(|| format!("writing {}", path.display()))
 }
 
 /// Compiles a crate as a module of this name, and says where that is.
@@ -130,13 +148,18 @@ fn is_for_models(name: &str) -> bool {
     name.starts_with(MODELS)
 }
 
-/// What all files of the page may have together as they travel, so that it is soon there; those for models come later.
+/// Whether the page can be used before a file of it is there.
+fn is_for_later(name: &str) -> bool {
+    is_for_models(name) || name == DEMO
+}
+
+/// What all files of the page may have together as they travel, so that it is soon there; those for models, and the trained pair,
+/// come later.
 pub const LARGEST_PAGE: u64 = 3 << 20;
 
-/// The files of a page by name, with their lengths as they are and as they travel, without those that come only when somebody
-/// listens.
+/// The files of a page by name, with their lengths as they are and as they travel, without those that come later.
 pub fn page_sizes(folder: &Path) -> anyhow::Result<Vec<(String, u64, u64)>> {
-    Ok(sizes(folder)?.into_iter().filter(|(name, ..)| !is_for_models(name)).collect())
+    Ok(sizes(folder)?.into_iter().filter(|(name, ..)| !is_for_later(name)).collect())
 }
 
 /// The same of all files.
@@ -155,17 +178,15 @@ fn sizes(folder: &Path) -> anyhow::Result<Vec<(String, u64, u64)>> {
 
 fn print_sizes(folder: &Path) -> anyhow::Result<()> {
     let sizes = sizes(folder)?;
-    let sum = |of: fn(&(String, u64, u64)) -> u64| sizes.iter().map(of).sum::<u64>();
-    let page = page_sizes(folder)?;
-    let of_page = |of: fn(&(String, u64, u64)) -> u64| page.iter().map(of).sum::<u64>();
-    let models = (
-        "for models, when somebody listens".to_owned(),
-        sum(|size| size.1) - of_page(|size| size.1),
-        sum(|size| size.2) - of_page(|size| size.2),
-    );
-    let all = ("in all, without those for models".to_owned(), of_page(|size| size.1), of_page(|size| size.2));
+    let sum = |what: &str, is_such: fn(&str) -> bool| {
+        let such = sizes.iter().filter(|(name, ..)| is_such(name));
+        let (bytes, packed): (Vec<u64>, Vec<u64>) = such.map(|(_, bytes, packed)| (bytes, packed)).unzip();
+        (what.to_owned(), bytes.iter().sum::<u64>(), packed.iter().sum::<u64>())
+    };
+    let models = sum("for models, when somebody listens", is_for_models);
+    let page = sum("in all, without those for models and the trained pair", |name| !is_for_later(name));
     eprintln!("{:>10} {:>10}", "bytes", "gzip");
-    for (name, bytes, packed) in sizes.iter().chain([&models, &all]) {
+    for (name, bytes, packed) in sizes.iter().chain([&models, &page]) {
         eprintln!("{bytes:>10} {packed:>10}  {name}");
     }
     Ok(())

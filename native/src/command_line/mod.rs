@@ -37,9 +37,9 @@ use stethoscope_show::text::printable;
 #[command(name = "stethoscope", version, max_term_width = 100)]
 #[command(
     after_help = "A checkpoint is a directory, a .safetensors file, an *.index.json, org/name[@revision] from the \
-Hub (its local cache first), a URL (https, s3, gs, az), one of the built-in synthetic pair, demo:base and demo:reasoner, or \
-a recipe: a .yaml file, or \"A; take o_proj from B\". \
-Of what is elsewhere, only the bytes that are needed are read.\nTry: stethoscope delta demo:base \
+Hub (its local cache first), a URL (https, s3, gs, az), one of the built-in pair of tiny models that this tool trained, \
+demo:base and demo:reasoner, one of a synthetic pair, planted:base and planted:tuned, or a recipe: a .yaml file, or \
+\"A; take o_proj from B\". Of what is elsewhere, only the bytes that are needed are read.\nTry: stethoscope delta demo:base \
 demo:reasoner\nWithout a command, a window opens: on one or two checkpoints, or on a report (.json)."
 )]
 #[command(args_conflicts_with_subcommands = true)]

@@ -6,7 +6,7 @@ use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
 use stethoscope_core::folder::SideFiles;
-use stethoscope_core::synthetic;
+use stethoscope_demo::built_in;
 
 use super::{CommandLine, Failure};
 use crate::files::{OpenError, OpenOptions, open_reference};
@@ -35,13 +35,13 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 /// with it, the window says.
 fn check(reference: &str) -> Result<(), JobError> {
     let options = OpenOptions {
-        demo: Some(synthetic::demo),
+        built_in: Some(built_in),
         offline: true,
         side_files: SideFiles::Configuration,
         ..OpenOptions::default()
     };
     match pollster::block_on(open_reference(reference, &options)) {
-        Err(error @ (OpenError::Missing { .. } | OpenError::Demo { .. })) => Err(error.into()),
+        Err(error @ (OpenError::Missing { .. } | OpenError::NotBuiltIn(_))) => Err(error.into()),
         _ => Ok(()),
     }
 }

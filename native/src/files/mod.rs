@@ -14,6 +14,6 @@ mod text;
 
 pub use hub_cache::is_inside as is_in_hub_cache;
 pub use mapped::MappedFile;
-pub use open::{DemoOpener, OpenError, OpenOptions, open_hub, open_path, open_reference};
+pub use open::{BuiltInOpener, OpenError, OpenOptions, open_hub, open_path, open_reference};
 pub use positioned::PositionedFile;
 pub use text::{TextError, read_text};

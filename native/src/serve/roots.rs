@@ -11,7 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use stethoscope_core::synthetic;
+use stethoscope_core::built_in::is_built_in;
+use stethoscope_demo::built_in;
 use stethoscope_remote::HubName;
 use url::Url;
 
@@ -21,9 +22,6 @@ use crate::remote::{HubSettings, is_elsewhere, is_of_hub};
 
 /// What names of files here begin with.
 pub const HERE: &str = "here:";
-
-/// Prefixes of what is built in.
-const BUILT_IN: [&str; 2] = ["demo:", "planted:"];
 
 /// Entries of a folder that are listed.
 const LISTED: usize = 2000;
@@ -172,8 +170,8 @@ impl Roots {
             self.check_links(reference, &path)?;
             return Ok(Named::Path(path));
         }
-        if BUILT_IN.iter().any(|prefix| reference.starts_with(prefix)) {
-            return synthetic::demo(reference).map(|_| Named::AsItIs).ok_or_else(not_here);
+        if is_built_in(reference) {
+            return built_in(reference).map(|_| Named::AsItIs).ok_or_else(not_here);
         }
         if is_elsewhere(reference) {
             let url = Url::parse(reference).map_err(|_| not_here())?;

@@ -254,7 +254,7 @@ mod tests {
             |number: u32| format!("{{\"prompt\":\"{number}+{number}=\",\"completion\":\"{}\"}}\n", 2 * number);
         std::fs::write(path("sums.jsonl"), (0..20).map(examples).collect::<String>()).unwrap();
         let request = FreezeRequest {
-            a: "demo:base".to_owned(),
+            a: "planted:base".to_owned(),
             train: "o_proj & layers 11 + final_norm".to_owned(),
             data: path("sums.jsonl"),
             template: None,

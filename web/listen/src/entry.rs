@@ -39,6 +39,11 @@ impl Models {
         self.listening.checkpoints.hold(reference, names, paths, files, unreadable);
     }
 
+    /// Has the trained pair come from here: called with a name, it promises the files of that name.
+    pub fn set_demo(&self, demo: Function) {
+        self.listening.checkpoints.set_demo(demo);
+    }
+
     /// Asks another Hub from now on.
     pub fn set_hub(&self, endpoint: &str) -> Result<(), JsValue> {
         Ok(self.listening.checkpoints.set_hub(endpoint).map_err(|error| format!("{endpoint}: {error}"))?)

@@ -5,8 +5,8 @@ use egui::{
     Align, Button, Checkbox, Color32, DragValue, FontId, Label, Layout, ProgressBar, Rect, RichText, ScrollArea, Sense,
     TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
+use stethoscope_core::built_in::is_planted;
 use stethoscope_core::generation::FinishReason;
-use stethoscope_core::synthetic::is_demo;
 use stethoscope_show::{numbers, text};
 
 use super::hint;
@@ -33,8 +33,8 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
         let shown = text::printable(error).replace('\u{FFFD}', " ");
         ui.add(Label::new(RichText::new(shown).color(ui.visuals().error_fg_color)).wrap());
     }
-    if speakers.iter().any(|(_, reference)| is_demo(reference)) {
-        ui.weak("The demonstration's weights were drawn, not trained: what it says means nothing.");
+    if speakers.iter().any(|(_, reference)| is_planted(reference)) {
+        ui.weak("The planted pair's weights were drawn, not trained: what it says means nothing.");
     }
     ui.separator();
     if state.listening.columns().is_empty() {

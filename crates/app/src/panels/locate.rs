@@ -4,8 +4,8 @@ use egui::{
     Align, Align2, Checkbox, Color32, ComboBox, FontId, Label, Layout, ProgressBar, Rect, RichText, ScrollArea, Sense,
     Shape, Stroke, TextEdit, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
+use stethoscope_core::built_in::is_planted;
 use stethoscope_core::locating::{Located, LocatedAxis, LocatedModules};
-use stethoscope_core::synthetic::is_demo;
 use stethoscope_show::{numbers, text};
 
 use super::{command_ui, hint};
@@ -47,14 +47,14 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
             "Measuring how much each module changed, and hearing A…"
         } else {
             "Each kind of module is taken alone from B into A, and kept alone from A in B, and every model is asked the questions. \
-             Controls are changes as large that mean nothing. Some minutes for the demonstration; for large models the command \
+             Controls are changes as large that mean nothing. A few minutes for the demonstration; for large models the command \
              line goes on where it was stopped."
         };
         return hint(ui, text);
     };
     progress_ui(state, ui, &found);
-    if state.locating.asked().is_some_and(|asked| is_demo(&asked.a) || is_demo(&asked.b)) {
-        ui.weak("The demonstration's weights were drawn, not trained: what is found here was planted or is chance.");
+    if state.locating.asked().is_some_and(|asked| is_planted(&asked.a) || is_planted(&asked.b)) {
+        ui.weak("The planted pair's weights were drawn, not trained: what is found here was planted or is chance.");
     }
     ui.separator();
     found_ui(state, ui, &found);

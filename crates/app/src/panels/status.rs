@@ -1,6 +1,7 @@
 //! The line at the bottom: what went wrong, and what was done.
 
 use egui::{Button, Id, RichText, Ui};
+use stethoscope_show::modules::remark;
 use stethoscope_show::numbers;
 
 use crate::notices::Gravity;
@@ -21,8 +22,8 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
         }
         done_ui(state, ui);
         let label = ui.add(egui::Label::new(RichText::new(status(state)).weak().small()).truncate());
-        if state.is_synthetic() {
-            label.on_hover_text(stethoscope_show::modules::SYNTHETIC);
+        if let Some(remark) = remark(&state.references().collect::<Vec<_>>()) {
+            label.on_hover_text(remark);
         }
     });
 }
@@ -69,7 +70,7 @@ fn status(state: &State) -> String {
     } else if rows > 0 {
         words.push(format!("stopped after {} tensors", numbers::grouped(rows)));
     }
-    if state.is_synthetic() {
+    if state.is_planted() {
         words.push("synthetic: differences planted by this program, not trained".to_owned());
     }
     words.join("  ·  ")

@@ -1,6 +1,7 @@
 //! The bar on top: the two slots, the tools, and what was found.
 
 use egui::{Button, Context, Frame, Id, Key, Margin, Pos2, Rect, RichText, Stroke, TextEdit, Ui, WidgetInfo};
+use stethoscope_core::built_in::{DEMO_BASE, DEMO_REASONER};
 use stethoscope_show::{numbers, text};
 
 use super::{tools, verdict};
@@ -97,7 +98,7 @@ fn open_menu_ui(state: &mut State, ui: &mut Ui, side: Side) {
             state.open(side, &typed);
         }
         ui.separator();
-        let demo = if side == Side::A { "demo:base" } else { "demo:reasoner" };
+        let demo = if side == Side::A { DEMO_BASE } else { DEMO_REASONER };
         let recent = state.remembered.recent.iter().filter(|reference| *reference != demo).take(8);
         let names: Vec<String> = std::iter::once(demo.to_owned()).chain(recent.cloned()).collect();
         for name in names {

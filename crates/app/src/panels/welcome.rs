@@ -4,6 +4,8 @@ use egui::{
     Align2, Button, FontId, Frame, Margin, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, pos2, vec2,
 };
 
+use stethoscope_core::built_in::is_built_in;
+
 use crate::platform::{Pick, Side};
 use crate::state::State;
 use crate::theme;
@@ -27,12 +29,12 @@ pub fn ui(state: &mut State, ui: &mut Ui) {
                 ui.add_space(16.0);
                 zones_ui(state, ui, width);
                 ui.add_space(14.0);
-                let demo = Button::new(RichText::new("Try the synthetic demo").size(14.0)).min_size(vec2(220.0, 32.0));
+                let demo = Button::new(RichText::new("Try the demo").size(14.0)).min_size(vec2(220.0, 32.0));
                 if ui.add(demo).clicked() {
                     state.open_demo();
                 }
                 ui.add_space(4.0);
-                ui.weak("Two small built-in models whose differences were planted: nothing to download.");
+                ui.weak("Two tiny models that this program trained: B writes out the steps that A leaves out.");
                 ui.add_space(10.0);
                 ui.weak("Folders, .safetensors files, org/name on the Hub, a URL. Weights are read where they are; nothing is uploaded.");
                 recent_ui(state, ui);
@@ -113,7 +115,7 @@ fn dashed(ui: &Ui, area: Rect, stroke: Stroke) {
 
 fn recent_ui(state: &mut State, ui: &mut Ui) {
     let recent: Vec<String> =
-        state.remembered.recent.iter().filter(|reference| !reference.starts_with("demo:")).take(5).cloned().collect();
+        state.remembered.recent.iter().filter(|reference| !is_built_in(reference)).take(5).cloned().collect();
     if recent.is_empty() {
         return;
     }

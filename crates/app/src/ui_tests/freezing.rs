@@ -6,15 +6,15 @@ use super::*;
 use crate::freezing::Phase;
 use crate::platform::{Answer, PathFor};
 
-/// The demonstration with a selection, files, and the panel that trains.
+/// The planted pair with a selection, files, and the panel that trains.
 fn ready(window: &mut Window) {
-    window.app().state.open_demo();
+    window.open_pair();
     window.harness.run();
     "o_proj + norm".clone_into(&mut window.app().state.selecting.text);
     let freezing = &mut window.app().state.freezing;
     "sums.jsonl".clone_into(&mut freezing.data);
     "held.jsonl".clone_into(&mut freezing.eval);
-    "demo:reasoner".clone_into(&mut freezing.out);
+    "planted:tuned".clone_into(&mut freezing.out);
     freezing.settings.max_steps = Some(120);
     window.click("Freeze");
 }
@@ -131,7 +131,7 @@ fn what_was_trained_is_opened_and_measured() {
     window.app().state.close(Side::B);
     window.harness.run();
     window.click("Open as B");
-    assert_eq!(window.app().state.measurement.measured(), Some(("demo:base", "demo:reasoner")));
+    assert_eq!(window.app().state.measurement.measured(), Some(("planted:base", "planted:tuned")));
     assert!(window.app().state.measurement.report.is_some());
 }
 
@@ -142,8 +142,8 @@ fn a_plug_in_is_opened_in_the_model_that_was_trained() {
     window.app().state.freezing.form = TrainedForm::PlugIn;
     window.click("Train");
     window.click("Open as B");
-    let made = "demo:base; take o_proj + norm from demo:reasoner";
-    assert_eq!(window.app().state.measurement.measured(), Some(("demo:base", made)));
+    let made = "planted:base; take o_proj + norm from planted:tuned";
+    assert_eq!(window.app().state.measurement.measured(), Some(("planted:base", made)));
 }
 
 #[test]

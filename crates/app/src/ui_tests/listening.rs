@@ -2,9 +2,9 @@
 
 use super::*;
 
-/// The demonstration with a recipe, and the tab in front.
+/// The planted pair with a recipe, and the tab in front.
 fn listening(window: &mut Window, recipe: &str) {
-    window.app().state.open_demo();
+    window.open_pair();
     window.harness.run();
     window.app().state.composing.set(recipe.to_owned());
     window.app().state.listening.sampling.max_tokens = 16;
@@ -38,11 +38,25 @@ fn a_recipe_that_changes_nothing_has_no_column() {
 fn a_model_that_cannot_be_asked_says_why() {
     let mut window = Window::plain();
     listening(&mut window, "A;");
-    // The demonstration has no chat template.
+    // The planted pair has no chat template.
     window.app().state.listening.is_chat = Some(true);
     window.click("Ask");
     let error = window.app().state.listening.error.clone().expect("an error");
     assert!(window.harness.query_by_label(&error).is_some(), "{error}");
+}
+
+#[test]
+fn of_the_trained_pair_b_writes_the_steps_that_a_leaves_out() {
+    let mut window = Window::plain();
+    window.click("Try the demo");
+    window.click("Listen");
+    window.click("Ask");
+    let said: Vec<String> = window.app().state.listening.columns().iter().map(crate::listening::Column::text).collect();
+    let [a, b] = said.as_slice() else { panic!("two columns: {said:?}") };
+    assert!(a.starts_with("\\boxed{") && a.lines().count() == 1, "{a}");
+    let lines: Vec<&str> = b.lines().collect();
+    let [steps @ .., answer] = lines.as_slice() else { panic!("B said nothing") };
+    assert!(steps.len() == 3 && steps.iter().all(|step| step.contains('=')) && answer.starts_with("\\boxed{"), "{b}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 
 fn located(window: &mut Window) {
-    window.app().state.open_demo();
+    window.open_pair();
     window.harness.run();
     window.click("Locate");
     window.click("Hear them all");

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_click_on_a_module_chooses_it_everywhere() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     let label = {
         let state = &window.app().state;
         let module = state.ranked()[1];
@@ -21,7 +21,7 @@ fn a_click_on_a_module_chooses_it_everywhere() {
 
 #[test]
 fn a_chosen_tensor_is_looked_into_at_once_where_its_bytes_are_at_hand() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     choose(&mut window, "q_proj", 8);
     let state = &window.app().state;
     let row = &state.measurement.rows.tensors[state.chosen.row.unwrap()];
@@ -46,7 +46,7 @@ fn a_chosen_tensor_is_looked_into_at_once_where_its_bytes_are_at_hand() {
 fn what_is_far_away_is_looked_into_when_the_person_asks() {
     let window = Window::plain();
     window.seen.borrow_mut().is_remote = true;
-    let mut window = window.with_demo();
+    let mut window = window.with_pair();
     window.app().state.run();
     window.harness.run();
     choose(&mut window, "o_proj", 3);
@@ -62,7 +62,7 @@ fn what_is_far_away_is_looked_into_when_the_person_asks() {
 
 #[test]
 fn a_report_alone_says_what_to_open_to_see_more() {
-    let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
+    let report = Window::plain().with_pair().app().state.measurement.whole_report().unwrap();
     let mut window = Window::plain();
     window.app().state.open_all(None, vec![Opening::Report(Box::new(report))]);
     window.harness.run();
@@ -73,7 +73,7 @@ fn a_report_alone_says_what_to_open_to_see_more() {
 
 #[test]
 fn arrow_keys_move_the_choice_on_the_heat_map() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     let rows = &window.app().state.measurement.rows;
     let cell = Chosen::cell(rows, o_proj(), Some(3));
     window.app().state.chosen = cell;
@@ -109,7 +109,7 @@ fn a_model_of_200_layers_and_10_000_tensors_is_scrolled_sorted_and_filtered() {
 
 #[test]
 fn a_plot_is_zoomed_by_scrolling_and_shows_all_again_after_a_double_click() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     let label = "Modules over layers; looking at o_proj, every layer";
     let area = window.harness.get_by_label(label).rect();
     let before = window.harness.render().unwrap();

@@ -8,10 +8,10 @@ fn deltas(window: &Window) -> usize {
     window.seen.borrow().asked.iter().filter(|request| matches!(request, Request::Delta(_))).count()
 }
 
-/// Opens the built-in pair, a side at a time.
+/// Opens the planted pair, a side at a time.
 fn open_pair(window: &mut Window) {
-    for (side, demo) in [(Side::A, "demo:base"), (Side::B, "demo:reasoner")] {
-        window.app().state.open(side, demo);
+    for (side, name) in [(Side::A, "planted:base"), (Side::B, "planted:tuned")] {
+        window.app().state.open(side, name);
         window.harness.run();
     }
 }
@@ -42,7 +42,7 @@ fn what_is_far_away_is_measured_when_the_person_asks_and_the_button_says_what_th
 
 #[test]
 fn the_button_says_what_it_measures_and_measures_that() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     "o_proj".clone_into(&mut window.app().state.selecting.text);
     window.harness.run();
     window.click("Measure the selection (12 tensors)");
@@ -56,22 +56,22 @@ fn the_button_says_what_it_measures_and_measures_that() {
 fn a_pair_that_takes_the_place_of_one_that_is_being_measured_is_measured_instead() {
     let mut window = Window::plain();
     let state = &mut window.app().state;
-    state.open_demo();
+    open_planted(state);
     state.drain();
     state.measurement.is_paused = true;
     assert!(state.measurement.is_running());
-    state.open(Side::B, "demo:base");
+    state.open(Side::B, "planted:base");
     state.drain();
     state.drain();
     let measured = state.measurement.whole_report().expect("it was measured");
-    assert_eq!((measured.a.reference.as_str(), measured.b.reference.as_str()), ("demo:base", "demo:base"));
+    assert_eq!((measured.a.reference.as_str(), measured.b.reference.as_str()), ("planted:base", "planted:base"));
 }
 
 #[test]
 fn a_measurement_that_is_paused_waits_and_one_that_is_cancelled_does_not_begin_again_by_itself() {
     let mut window = Window::plain();
     let state = &mut window.app().state;
-    state.open_demo();
+    open_planted(state);
     state.drain();
     state.measurement.is_paused = true;
     state.drain();
@@ -86,14 +86,14 @@ fn a_measurement_that_is_paused_waits_and_one_that_is_cancelled_does_not_begin_a
 
 #[test]
 fn a_and_b_the_other_way_round_are_measured_once_and_the_first_way_is_kept() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     let first = window.app().state.measurement.whole_report();
     window.click("Swap A and B");
     let state = &window.app().state;
-    assert_eq!(state.slot(Side::A).reference(), Some("demo:reasoner"));
+    assert_eq!(state.slot(Side::A).reference(), Some("planted:tuned"));
     let report = state.measurement.whole_report().expect("it was measured");
-    assert_eq!(report.a.reference, "demo:reasoner");
-    assert_eq!(state.command_line().as_deref(), Some("stethoscope delta demo:reasoner demo:base"));
+    assert_eq!(report.a.reference, "planted:tuned");
+    assert_eq!(state.command_line().as_deref(), Some("stethoscope delta planted:tuned planted:base"));
     let asked = deltas(&window);
     window.click("Swap A and B");
     assert_eq!(window.app().state.measurement.whole_report(), first);
@@ -104,7 +104,7 @@ fn a_and_b_the_other_way_round_are_measured_once_and_the_first_way_is_kept() {
 
 #[test]
 fn what_a_report_has_told_is_not_measured_again_when_its_checkpoints_are_opened() {
-    let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
+    let report = Window::plain().with_pair().app().state.measurement.whole_report().unwrap();
     let mut window = Window::plain();
     window.app().state.open_all(None, vec![Opening::Report(Box::new(report.clone()))]);
     window.harness.run();
@@ -117,7 +117,7 @@ fn what_a_report_has_told_is_not_measured_again_when_its_checkpoints_are_opened(
 
 #[test]
 fn what_a_recipe_makes_is_called_so_and_a_click_leads_back_to_a_and_b() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     let first = window.app().state.measurement.whole_report();
     window.click("Recipe");
     window.click("M1: o_proj of B");
@@ -141,7 +141,7 @@ fn what_a_recipe_makes_is_called_so_and_a_click_leads_back_to_a_and_b() {
 
 #[test]
 fn a_click_leads_from_a_part_that_was_measured_back_to_all() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     let whole = window.app().state.measurement.whole_report();
     assert!(window.harness.query_by_label("Back to all modules").is_none());
     "o_proj".clone_into(&mut window.app().state.selecting.text);
@@ -157,7 +157,7 @@ fn a_click_leads_from_a_part_that_was_measured_back_to_all() {
 
 #[test]
 fn a_tensor_of_what_a_recipe_makes_is_looked_into() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     window.click("Recipe");
     window.click("M1: o_proj of B");
     window.click("Measure M against A");
@@ -176,7 +176,7 @@ fn places(window: &Window) -> Vec<egui::Rect> {
 #[test]
 fn the_tools_stay_in_their_places_whatever_is_open_selected_or_under_way() {
     let mut window = Window::plain();
-    window.app().state.open(Side::A, "demo:base");
+    window.app().state.open(Side::A, "planted:base");
     window.harness.run();
     let before = places(&window);
     assert!(!window.app().state.has_biases());

@@ -5,12 +5,13 @@ use super::*;
 #[test]
 fn the_first_window_says_what_to_do_and_the_demo_runs_at_a_click() {
     let mut window = Window::plain();
-    window.click("Try the synthetic demo");
+    window.click("Try the demo");
     let state = &window.app().state;
     assert_eq!(state.notices.grave(), 0, "{:?}", state.notices);
     let report = state.measurement.whole_report().expect("the demo was measured");
     assert_eq!(report.tensors.len(), state.measurement.rows.tensors.len());
-    assert_eq!(state.chosen, Chosen::module(o_proj()), "what changed most is looked at first");
+    let embed = ModuleKey { role: Role::new("embed"), part: Part::Weight };
+    assert_eq!(state.chosen, Chosen::module(embed), "what changed most is looked at first");
 }
 
 #[test]
@@ -57,7 +58,7 @@ fn twenty_strange_files_at_once_are_one_notice_of_each_kind() {
 
 #[test]
 fn of_several_reports_the_first_is_shown() {
-    let report = Window::plain().with_demo().app().state.measurement.whole_report().unwrap();
+    let report = Window::plain().with_pair().app().state.measurement.whole_report().unwrap();
     let mut window = Window::plain();
     let other = DeltaReport { select: "norm".into(), ..report.clone() };
     let openings = [report, other].map(|report| Opening::Report(Box::new(report)));
@@ -69,7 +70,7 @@ fn of_several_reports_the_first_is_shown() {
 
 #[test]
 fn a_saved_report_opens_again_with_the_same_numbers() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     window.harness.get_by_label("Save").click();
     window.harness.run_steps(4);
     window.click("Report as JSON");
@@ -87,13 +88,13 @@ fn a_saved_report_opens_again_with_the_same_numbers() {
 
 #[test]
 fn the_arrangement_and_the_taste_of_a_person_are_known_the_next_time() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     window.click("log");
     window.harness.run();
     let kept = window.seen.borrow().remembered.clone().expect("kept after a click");
     let remembered = crate::remembered::Remembered::read(&kept);
     assert!(remembered.view.is_logarithmic && remembered.layout.is_some());
-    assert_eq!(remembered.recent, ["demo:reasoner", "demo:base"]);
+    assert_eq!(remembered.recent, ["planted:tuned", "planted:base"]);
 }
 
 #[test]
@@ -109,7 +110,7 @@ fn a_question_mark_lists_the_keys() {
 
 #[test]
 fn an_idle_window_does_not_repaint() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     assert!(window.harness.run() <= 3, "it settles at once");
     assert!(!window.app().state.is_busy());
 }

@@ -24,7 +24,7 @@ fn every_window_paints_something() {
     let cell = |window: &mut Window| {
         window.app().state.open_demo();
         window.harness.run();
-        let chosen = Chosen::cell(&window.app().state.measurement.rows, o_proj(), Some(8));
+        let chosen = Chosen::cell(&window.app().state.measurement.rows, o_proj(), Some(2));
         window.app().state.chosen = chosen;
     };
     let large = vec2(1400.0, 900.0);
@@ -93,7 +93,7 @@ fn assert_looks_like(name: &str, png: &[u8]) {
 
 #[test]
 fn plots_look_as_they_did() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     choose(&mut window, "q_proj", 8);
     let plots = [Panel::HeatMap, Panel::Distribution, Panel::Tensor];
     for panel in plots {
@@ -109,7 +109,7 @@ fn plots_look_as_they_did() {
 
 #[test]
 fn a_plot_is_saved_as_it_is_seen_and_as_the_reports_figure() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     for item in ["Picture as PNG", "Figure as SVG"] {
         window.harness.get_by_label("Save Over layers").click();
         window.harness.run_steps(4);
@@ -132,7 +132,7 @@ fn a_plot_is_saved_as_it_is_seen_and_as_the_reports_figure() {
 
 #[test]
 fn every_plot_in_sight_is_in_the_menu_that_saves() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     window.harness.get_by_label("Save").click();
     window.harness.run_steps(4);
     for title in ["Over layers", "Distribution", "Numbers"] {

@@ -5,20 +5,20 @@ use crate::state::Compared;
 
 #[test]
 fn a_click_shows_what_the_paper_s_transplant_would_make_and_undo_takes_it_back() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     window.click("Recipe");
     window.click("M1: o_proj of B");
     let summary = window.app().state.summary();
     assert_eq!(summary.recipe, "A; take o_proj from B");
-    assert_eq!(summary.makes, ["kept of demo:base", "taken from demo:reasoner"]);
+    assert_eq!(summary.makes, ["kept of planted:base", "taken from planted:tuned"]);
     window.click("Undo");
     let summary = window.app().state.summary();
-    assert_eq!((summary.recipe.as_str(), summary.makes.as_slice()), ("A;", &["kept of demo:base".to_owned()][..]));
+    assert_eq!((summary.recipe.as_str(), summary.makes.as_slice()), ("A;", &["kept of planted:base".to_owned()][..]));
 }
 
 #[test]
 fn what_is_selected_is_taken_or_broken_and_the_result_is_measured() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     window.click("Recipe");
     "o_proj".clone_into(&mut window.app().state.selecting.text);
     window.click("Take from B");
@@ -26,7 +26,7 @@ fn what_is_selected_is_taken_or_broken_and_the_result_is_measured() {
     window.click("Set to 0");
     window.harness.run();
     let makes = window.app().state.summary().makes;
-    assert_eq!(makes, ["kept of demo:base", "taken from demo:reasoner", "set to 0"]);
+    assert_eq!(makes, ["kept of planted:base", "taken from planted:tuned", "set to 0"]);
     window.click("Measure M against A");
     let state = &window.app().state;
     assert_eq!(state.compared(), Compared::Recipe { against: Side::A, is_current: true });
@@ -56,7 +56,7 @@ fn measured_against(window: &mut Window, against: usize) -> f64 {
 
 #[test]
 fn a_slider_mixes_a_and_b_and_what_comes_out_is_measured_against_both() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     window.click("Recipe");
     window.click("Method");
     window.click("slerp");
@@ -81,13 +81,13 @@ fn a_slider_mixes_a_and_b_and_what_comes_out_is_measured_against_both() {
 
 #[test]
 fn a_recipe_of_yaml_is_typed_measured_and_undone() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     window.click("Recipe");
     window.click("M1: o_proj of B");
     assert!(measured_against(&mut window, 1) < 1e-9, "all that is taken is B's");
     window.app().state.composing.set("base: A\nsteps:\n  - destroy: {how: zero, select: o_proj}\n".to_owned());
     window.harness.run();
-    assert_eq!(window.app().state.summary().makes, ["kept of demo:base", "set to 0"]);
+    assert_eq!(window.app().state.summary().makes, ["kept of planted:base", "set to 0"]);
     assert!((measured_against(&mut window, 0) - 1.0).abs() < 1e-6);
     window.click("Undo");
     assert_eq!(window.app().state.composing.text, "A; take o_proj from B");
@@ -97,7 +97,7 @@ fn a_recipe_of_yaml_is_typed_measured_and_undone() {
 fn what_is_far_away_is_measured_when_the_person_asks() {
     let window = Window::plain();
     window.seen.borrow_mut().is_remote = true;
-    let mut window = window.with_demo();
+    let mut window = window.with_pair();
     window.click("Recipe");
     window.click("M1: o_proj of B");
     window.click("Preview");
@@ -108,7 +108,7 @@ fn what_is_far_away_is_measured_when_the_person_asks() {
 
 #[test]
 fn what_was_measured_of_a_recipe_is_shown_again_when_the_recipe_is_that_one_again() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     window.click("Recipe");
     window.click("M1: o_proj of B");
     window.click("Measure M against A");
@@ -118,7 +118,7 @@ fn what_was_measured_of_a_recipe_is_shown_again_when_the_recipe_is_that_one_agai
     let state = &window.app().state;
     let compared = Compared::Recipe { against: Side::A, is_current: false };
     assert_eq!(state.compared(), compared, "the numbers are of the recipe before");
-    let words = "From A to M, what another recipe makes (demo:base; take o…from demo:reasoner):  o_proj changed most";
+    let words = "From A to M, what another recipe makes (planted:base; tak…from planted:tuned):  o_proj changed most";
     assert!(window.harness.query_by_label_contains(words).is_some());
     window.click("Measure M against A");
     window.click("Recipe");
@@ -137,7 +137,7 @@ fn what_was_measured_of_a_recipe_is_shown_again_when_the_recipe_is_that_one_agai
 
 #[test]
 fn a_control_and_an_alignment_are_chosen_for_what_is_taken_and_follow_the_text() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     window.click("Recipe");
     window.click("Control: none");
     assert!(window.harness.query_by_label("shuffle").is_none(), "nothing is taken");
@@ -148,7 +148,7 @@ fn a_control_and_an_alignment_are_chosen_for_what_is_taken_and_follow_the_text()
     window.click("fold");
     let summary = window.app().state.summary();
     assert_eq!(summary.recipe, "A; take qkv control shuffle align fold seed 0 from B");
-    assert_eq!(summary.makes, ["kept of demo:base", "changed as a control for demo:reasoner"]);
+    assert_eq!(summary.makes, ["kept of planted:base", "changed as a control for planted:tuned"]);
     "A; take o_proj control noise seed 2 from B".clone_into(&mut window.app().state.composing.text);
     window.harness.run();
     window.click("Control: noise");

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_selection_is_painted_with_the_keyboard_and_typed_as_text() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     "o_proj & layers 3".clone_into(&mut window.app().state.selecting.text);
     window.harness.run();
     let grid = window.app().state.selectable().unwrap().grid.clone();
@@ -26,7 +26,7 @@ fn a_selection_is_painted_with_the_keyboard_and_typed_as_text() {
 
 #[test]
 fn a_selection_is_painted_with_the_mouse() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     "norm".clone_into(&mut window.app().state.selecting.text);
     window.harness.run();
     let grid = window.app().state.selectable().unwrap().grid.clone();
@@ -53,7 +53,7 @@ fn a_selection_is_painted_with_the_mouse() {
 
 #[test]
 fn a_selection_that_cannot_be_read_stays_as_typed_and_says_why() {
-    let mut window = Window::plain().with_demo();
+    let mut window = Window::plain().with_pair();
     "o_proj & nothing".clone_into(&mut window.app().state.selecting.text);
     window.harness.run();
     let selecting = &window.app().state.selecting;

@@ -9,7 +9,7 @@ use crate::dtype::Dtype;
 use crate::kernels::InstructionSet;
 use crate::report::RelativeDefinition;
 use crate::source::{Block, MemorySource};
-use crate::synthetic::{DEMO_BASE, DEMO_REASONER, demo};
+use crate::synthetic::{PLANTED_BASE, PLANTED_TUNED, planted};
 use crate::work::DeltaRequest;
 
 /// What a test puts into a checkpoint.
@@ -170,12 +170,12 @@ fn wide_types_are_read_in_full() {
 }
 
 #[test]
-fn every_row_of_the_demonstration_has_the_norms_of_the_report() {
-    let open = |name| Model::new(pollster::block_on(Checkpoint::read(demo(name).unwrap())).unwrap(), None);
-    let (a, b) = (open(DEMO_BASE), open(DEMO_REASONER));
+fn every_row_of_the_planted_pair_has_the_norms_of_the_report() {
+    let open = |name| Model::new(pollster::block_on(Checkpoint::read(planted(name).unwrap())).unwrap(), None);
+    let (a, b) = (open(PLANTED_BASE), open(PLANTED_TUNED));
     let request = DeltaRequest {
-        a: DEMO_BASE.into(),
-        b: DEMO_REASONER.into(),
+        a: PLANTED_BASE.into(),
+        b: PLANTED_TUNED.into(),
         select: "all".into(),
         relative: RelativeDefinition::Script,
         norms_only: true,

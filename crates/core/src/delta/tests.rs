@@ -6,7 +6,7 @@ use crate::checkpoint::Checkpoint;
 use crate::compute::InlineCompute;
 use crate::report::RelativeDefinition;
 use crate::source::{ByteSource, ReadFuture};
-use crate::synthetic::{DEMO_BASE, DEMO_REASONER, demo};
+use crate::synthetic::{PLANTED_BASE, PLANTED_TUNED, planted};
 
 /// A source like one far away: it counts how often it is asked, and answers only when asked again.
 struct Distant {
@@ -42,20 +42,20 @@ impl ByteSource for Distant {
     }
 }
 
-/// The demonstration's delta, with both sides at this distance, and how many reads its weights took.
+/// The planted pair's delta, with both sides at this distance, and how many reads its weights took.
 fn delta_from(read_size: u64) -> (DeltaReport, usize) {
     let reads = Arc::new(AtomicUsize::new(0));
     let model = |name| {
-        let mut files = demo(name).unwrap();
+        let mut files = planted(name).unwrap();
         for source in &mut files.shards {
             *source = Arc::new(Distant { source: source.clone(), read_size, reads: reads.clone() });
         }
         Model::new(pollster::block_on(Checkpoint::read(files)).unwrap(), None)
     };
-    let (a, b) = (model(DEMO_BASE), model(DEMO_REASONER));
+    let (a, b) = (model(PLANTED_BASE), model(PLANTED_TUNED));
     let request = DeltaRequest {
-        a: DEMO_BASE.into(),
-        b: DEMO_REASONER.into(),
+        a: PLANTED_BASE.into(),
+        b: PLANTED_TUNED.into(),
         select: "attn + norm".into(),
         relative: RelativeDefinition::Script,
         norms_only: true,

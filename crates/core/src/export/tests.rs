@@ -384,7 +384,7 @@ fn what_the_trainers_could_not_load_is_refused() {
     let refused = |settings: ExportSettings, trainer| {
         export(named("qwen2"), &Selection::parse("norm").unwrap(), &settings, trainer).unwrap_err().to_string()
     };
-    for base in ["A; take o_proj from B", "recipe.yaml", "model.safetensors", "demo:base", "s3://bucket/model"] {
+    for base in ["A; take o_proj from B", "recipe.yaml", "model.safetensors", "planted:base", "s3://bucket/model"] {
         assert!(
             refused(ExportSettings { base: base.into(), ..settings() }, Trainer::Trl).contains("is not a base that")
         );

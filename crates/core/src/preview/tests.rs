@@ -1,15 +1,15 @@
 //! Previews over the built-in pair.
 
 use super::*;
-use crate::conformance::{DemoError, Demos};
-use crate::synthetic::{DEMO_BASE, DEMO_REASONER};
+use crate::conformance::{PlantedPlace, PlantedPlaceError};
+use crate::synthetic::{PLANTED_BASE, PLANTED_TUNED};
 use crate::work::{DeltaRequest, Request};
 
 const SLERP: &str = "\
 merge_method: slerp
-base_model: demo:base
+base_model: planted:base
 models:
-  - model: demo:reasoner
+  - model: planted:tuned
 parameters:
   t: 0.25
 ";
@@ -17,14 +17,14 @@ parameters:
 const O_PROJ: &str = "model.layers.3.self_attn.o_proj.weight";
 const NORM: &str = "model.norm.weight";
 
-fn answered(request: Request) -> Result<Vec<Event>, DemoError> {
-    pollster::block_on(Demos::default().answer(request))
+fn answered(request: Request) -> Result<Vec<Event>, PlantedPlaceError> {
+    pollster::block_on(PlantedPlace::default().answer(request))
 }
 
 fn asked(tensors: &[&str], most_elements: Option<u64>) -> PreviewRequest {
     PreviewRequest {
         recipe: SLERP.to_owned(),
-        against: [DEMO_BASE, DEMO_REASONER].map(str::to_owned).to_vec(),
+        against: [PLANTED_BASE, PLANTED_TUNED].map(str::to_owned).to_vec(),
         tensors: tensors.iter().map(|&name| name.to_owned()).collect(),
         most_elements,
         relative: RelativeDefinition::Script,
@@ -44,7 +44,7 @@ fn rows(request: PreviewRequest) -> Vec<PreviewRow> {
 fn what_is_previewed_is_what_a_delta_of_the_recipe_measures() {
     let found = rows(asked(&[O_PROJ, NORM], None));
     assert_eq!(found.len(), 4, "two tensors, against two checkpoints");
-    for (against, name) in [DEMO_BASE, DEMO_REASONER].into_iter().enumerate() {
+    for (against, name) in [PLANTED_BASE, PLANTED_TUNED].into_iter().enumerate() {
         let request = DeltaRequest {
             a: name.to_owned(),
             b: SLERP.to_owned(),

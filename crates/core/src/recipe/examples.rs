@@ -4,11 +4,11 @@
 
 use super::tests::bytes;
 use super::*;
-use crate::conformance::Demos;
+use crate::conformance::PlantedPlace;
 use crate::folder::SideFiles;
 
 /// A third model.
-const THIRD: &str = "'demo:base; take mlp from demo:reasoner'";
+const THIRD: &str = "'planted:base; take mlp from planted:tuned'";
 
 /// Each with a tensor that it makes and the number of layers.
 fn examples() -> Vec<(&'static str, String, u32)> {
@@ -16,16 +16,16 @@ fn examples() -> Vec<(&'static str, String, u32)> {
         (
             "ties with models beside the base",
             format!(
-                "models:\n  - model: demo:reasoner\n    parameters:\n      density: 0.5\n      weight: 0.5\n  - model: {THIRD}\n    \
-                 parameters:\n      density: 0.5\n      weight: 0.5\nmerge_method: ties\nbase_model: demo:base\nparameters:\n  \
+                "models:\n  - model: planted:tuned\n    parameters:\n      density: 0.5\n      weight: 0.5\n  - model: {THIRD}\n    \
+                 parameters:\n      density: 0.5\n      weight: 0.5\nmerge_method: ties\nbase_model: planted:base\nparameters:\n  \
                  normalize: false\n  int8_mask: true\ndtype: float16"
             ),
             12,
         ),
         (
             "slerp with gradients by filter",
-            "slices:\n  - sources:\n      - model: demo:base\n        layer_range: [0, 12]\n      - model: demo:reasoner\n        \
-             layer_range: [0, 12]\nmerge_method: slerp\nbase_model: demo:base\nparameters:\n  t:\n    - filter: self_attn\n      \
+            "slices:\n  - sources:\n      - model: planted:base\n        layer_range: [0, 12]\n      - model: planted:tuned\n        \
+             layer_range: [0, 12]\nmerge_method: slerp\nbase_model: planted:base\nparameters:\n  t:\n    - filter: self_attn\n      \
              value: [0, 0.5, 0.3, 0.7, 1]\n    - filter: mlp\n      value: [1, 0.5, 0.7, 0.3, 0]\n    - value: 0.5 # the rest\ndtype: \
              float16\n"
                 .to_owned(),
@@ -34,7 +34,7 @@ fn examples() -> Vec<(&'static str, String, u32)> {
         (
             "linear of three",
             format!(
-                "models:\n  - model: demo:base\n    parameters:\n      weight: 1.0\n  - model: demo:reasoner\n    parameters:\n      \
+                "models:\n  - model: planted:base\n    parameters:\n      weight: 1.0\n  - model: planted:tuned\n    parameters:\n      \
                  weight: 0.3\n  - model: {THIRD}\n    parameters:\n      weight: 0.5\nmerge_method: linear\ndtype: float16\n"
             ),
             12,
@@ -42,19 +42,19 @@ fn examples() -> Vec<(&'static str, String, u32)> {
         (
             "two merges in a file, the second made of the first",
             format!(
-                "slices:\n  - sources:\n      - model: demo:base\n        layer_range: [0, 12]\n      - model: demo:reasoner\n        \
-                 layer_range: [0, 12]\nmerge_method: slerp\nbase_model: demo:base\nparameters:\n  t:\n    - filter: self_attn\n      \
+                "slices:\n  - sources:\n      - model: planted:base\n        layer_range: [0, 12]\n      - model: planted:tuned\n        \
+                 layer_range: [0, 12]\nmerge_method: slerp\nbase_model: planted:base\nparameters:\n  t:\n    - filter: self_attn\n      \
                  value: [0, 0.5, 0.3, 0.7, 1]\n    - value: 0.5\ndtype: float16\nout_path: ./models/first\n---\nmodels:\n  - model: \
                  ./models/first\n    parameters:\n      density: [1, 0.7, 0.1] # a gradient\n      weight: 1.0\n  - model: {THIRD}\n    \
                  parameters:\n      density: 0.33\n      weight:\n        - filter: mlp\n          value: 0.5\n        - value: 0\n\
-                 merge_method: ties\nbase_model: demo:base\nparameters:\n  normalize: true\n  int8_mask: true\ndtype: float16\nout_path: \
+                 merge_method: ties\nbase_model: planted:base\nparameters:\n  normalize: true\n  int8_mask: true\ndtype: float16\nout_path: \
                  ./models/second\n"
             ),
             12,
         ),
         (
             "layers of one model upon those of another",
-            "slices:\n  - sources:\n    - model: demo:base\n      layer_range: [0, 8]\n  - sources:\n    - model: demo:reasoner\n      \
+            "slices:\n  - sources:\n    - model: planted:base\n      layer_range: [0, 8]\n  - sources:\n    - model: planted:tuned\n      \
              layer_range: [6, 12]\nmerge_method: passthrough\ndtype: float16\n"
                 .to_owned(),
             14,
@@ -62,37 +62,37 @@ fn examples() -> Vec<(&'static str, String, u32)> {
         (
             "ties with gradients and filters",
             format!(
-                "models:\n  - model: demo:reasoner\n    parameters:\n      density: [1, 0.7, 0.1]\n      weight: 1.0\n  - model: {THIRD}\n    \
-                 parameters:\n      density: 0.5\n      weight: [0, 0.3, 0.7, 1]\nmerge_method: ties\nbase_model: demo:base\nparameters:\n  \
+                "models:\n  - model: planted:tuned\n    parameters:\n      density: [1, 0.7, 0.1]\n      weight: 1.0\n  - model: {THIRD}\n    \
+                 parameters:\n      density: 0.5\n      weight: [0, 0.3, 0.7, 1]\nmerge_method: ties\nbase_model: planted:base\nparameters:\n  \
                  normalize: true\n  int8_mask: true\ndtype: float16\n"
             ),
             12,
         ),
         (
             "a fusion with its base among the models",
-            "models:\n  - model: demo:base\n  - model: demo:reasoner\nmerge_method: arcee_fusion\nbase_model: demo:base\ndtype: bfloat16\n"
+            "models:\n  - model: planted:base\n  - model: planted:tuned\nmerge_method: arcee_fusion\nbase_model: planted:base\ndtype: bfloat16\n"
                 .to_owned(),
             12,
         ),
         (
             "the first layers of one model",
-            "slices:\n  - sources:\n    - model: demo:base\n      layer_range: [0, 8]\nmerge_method: passthrough\ndtype: float16\n".to_owned(),
+            "slices:\n  - sources:\n    - model: planted:base\n      layer_range: [0, 8]\nmerge_method: passthrough\ndtype: float16\n".to_owned(),
             8,
         ),
         (
             "three merges, the last without a name",
             format!(
-                "name: first\nmerge_method: linear\nmodels:\n  - model: demo:base\n  - model: demo:reasoner\nparameters:\n  weight: 0.5\n---\n\
+                "name: first\nmerge_method: linear\nmodels:\n  - model: planted:base\n  - model: planted:tuned\nparameters:\n  weight: 0.5\n---\n\
                  name: second\nmerge_method: slerp\nbase_model: first\nmodels:\n  - model: {THIRD}\nparameters:\n  t: 0.5\n---\n\
-                 merge_method: dare_ties\nbase_model: demo:base\nmodels:\n  - model: second\n    parameters: {{density: 0.6, weight: 0.5}}\n  \
-                 - model: demo:reasoner\n    parameters: {{density: 0.8, weight: 0.5}}\n"
+                 merge_method: dare_ties\nbase_model: planted:base\nmodels:\n  - model: second\n    parameters: {{density: 0.6, weight: 0.5}}\n  \
+                 - model: planted:tuned\n    parameters: {{density: 0.8, weight: 0.5}}\n"
             ),
             12,
         ),
         (
             "a module, with a template and what inputs and results are rounded to",
-            "merge_method: linear\nmodules:\n  default:\n    slices:\n      - sources:\n          - {model: demo:base, layer_range: [0, 12], \
-             parameters: {weight: 1}}\n          - {model: demo:reasoner, layer_range: [0, 12], parameters: {weight: [0, 1]}}\n        \
+            "merge_method: linear\nmodules:\n  default:\n    slices:\n      - sources:\n          - {model: planted:base, layer_range: [0, 12], \
+             parameters: {weight: 1}}\n          - {model: planted:tuned, layer_range: [0, 12], parameters: {weight: [0, 1]}}\n        \
              parameters: {normalize: true}\ndtype: float32\nout_dtype: bfloat16\nchat_template: chatml\n"
                 .to_owned(),
             12,
@@ -103,7 +103,7 @@ fn examples() -> Vec<(&'static str, String, u32)> {
 #[test]
 fn every_example_makes_a_model() {
     for (what, text, layers) in examples() {
-        let place = Demos { recipes: vec![("example.yaml", text)], ..Demos::default() };
+        let place = PlantedPlace { recipes: vec![("example.yaml", text)], ..PlantedPlace::default() };
         let made = pollster::block_on(open(&place, "example.yaml", SideFiles::All));
         let made = made.unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(made.layers(), layers, "{what}");
@@ -115,11 +115,11 @@ fn every_example_makes_a_model() {
 
 #[test]
 fn a_later_merge_of_a_file_sees_what_an_earlier_one_makes() {
-    let stages = "name: first\nmerge_method: passthrough\nmodels: [{model: demo:reasoner}]\n---\nmerge_method: passthrough\nmodels: [{model: \
+    let stages = "name: first\nmerge_method: passthrough\nmodels: [{model: planted:tuned}]\n---\nmerge_method: passthrough\nmodels: [{model: \
                   first, parameters: {scale: 1}}]\n";
-    let place = Demos { recipes: vec![("stages.yaml", stages.to_owned())], ..Demos::default() };
+    let place = PlantedPlace { recipes: vec![("stages.yaml", stages.to_owned())], ..PlantedPlace::default() };
     let made = pollster::block_on(open(&place, "stages.yaml", SideFiles::All)).unwrap();
-    let donor = pollster::block_on(open(&place, "demo:reasoner", SideFiles::All)).unwrap();
+    let donor = pollster::block_on(open(&place, "planted:tuned", SideFiles::All)).unwrap();
     let name = "model.layers.3.self_attn.o_proj.weight";
     assert_eq!(bytes(&made, name), bytes(&donor, name));
 }

@@ -9,27 +9,27 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::checkpoint::Checkpoint;
-use crate::conformance::Demos;
+use crate::conformance::PlantedPlace;
 use crate::folder::SideFiles;
 use crate::model::Model;
-use crate::synthetic::{DEMO_BASE, DEMO_REASONER, demo};
+use crate::synthetic::{PLANTED_BASE, PLANTED_TUNED, planted};
 
 fn view_of(recipe: &str) -> Result<View, RecipeError> {
     let recipe = Recipe::parse_inline(recipe)?;
-    let open_demo = |reference: &str| {
-        let files = demo(reference).unwrap_or_else(|| panic!("{reference} is no demonstration"));
+    let open = |reference: &str| {
+        let files = planted(reference).unwrap_or_else(|| panic!("{reference} was not planted"));
         Arc::new(Model::new(pollster::block_on(Checkpoint::read(files)).expect("a checkpoint"), None))
     };
-    let models = recipe.references().into_iter().map(open_demo).collect();
+    let models = recipe.references().into_iter().map(open).collect();
     View::new(recipe, "result", models, SHARD_BYTES)
 }
 
 fn opened(reference: &str) -> Model {
-    pollster::block_on(open(&Demos::default(), reference, SideFiles::All)).unwrap()
+    pollster::block_on(open(&PlantedPlace::default(), reference, SideFiles::All)).unwrap()
 }
 
 fn refused(reference: &str) -> String {
-    let error = pollster::block_on(open(&Demos::default(), reference, SideFiles::All)).err().unwrap();
+    let error = pollster::block_on(open(&PlantedPlace::default(), reference, SideFiles::All)).err().unwrap();
     let source = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
     format!("{error}{source}")
 }
@@ -54,21 +54,23 @@ const K_PROJ: &str = "model.layers.3.self_attn.k_proj.weight";
 
 #[test]
 fn a_model_merged_with_itself_is_itself() {
-    assert_same(&opened("demo:base; take all from demo:base"), &opened(DEMO_BASE));
-    assert_same(&opened("demo:base;"), &opened(DEMO_BASE));
+    assert_same(&opened("planted:base; take all from planted:base"), &opened(PLANTED_BASE));
+    assert_same(&opened("planted:base;"), &opened(PLANTED_BASE));
 }
 
 #[test]
 fn taking_everything_is_the_donor() {
-    assert_same(&opened("demo:base; take all from demo:reasoner"), &opened(DEMO_REASONER));
+    assert_same(&opened("planted:base; take all from planted:tuned"), &opened(PLANTED_TUNED));
 }
 
 #[test]
 fn every_method_makes_of_one_model_that_model() {
-    let with_base =
-        |method: &str| format!("merge_method: {method}\nbase_model: demo:base\nmodels: [{{model: '{DEMO_BASE};'}}]\n");
-    let two =
-        |method: &str| format!("merge_method: {method}\nmodels: [{{model: demo:base}}, {{model: 'demo:base;'}}]\n");
+    let with_base = |method: &str| {
+        format!("merge_method: {method}\nbase_model: planted:base\nmodels: [{{model: '{PLANTED_BASE};'}}]\n")
+    };
+    let two = |method: &str| {
+        format!("merge_method: {method}\nmodels: [{{model: planted:base}}, {{model: 'planted:base;'}}]\n")
+    };
     for (recipe, parameters) in [
         (two("linear"), "{weight: 0.5}"),
         (two("linear"), "{weight: [0.25, 1]}"),
@@ -81,9 +83,9 @@ fn every_method_makes_of_one_model_that_model() {
         (with_base("sce"), "{select_topk: 0.5}"),
     ] {
         let recipe = format!("{recipe}parameters: {parameters}\n");
-        let place = Demos { recipes: vec![("made.yaml", recipe.clone())], ..Demos::default() };
+        let place = PlantedPlace { recipes: vec![("made.yaml", recipe.clone())], ..PlantedPlace::default() };
         let made = pollster::block_on(open(&place, "made.yaml", SideFiles::All)).expect(&recipe);
-        let base = opened(DEMO_BASE);
+        let base = opened(PLANTED_BASE);
         for name in [O_PROJ, K_PROJ, "model.embed_tokens.weight", "model.layers.0.input_layernorm.weight"] {
             assert!(bytes(&made, name) == bytes(&base, name), "{name} of {recipe}");
         }
@@ -93,7 +95,7 @@ fn every_method_makes_of_one_model_that_model() {
 #[test]
 fn what_is_not_taken_stays() {
     let (a, b, merged) =
-        (opened(DEMO_BASE), opened(DEMO_REASONER), opened("demo:base; take o_proj from demo:reasoner"));
+        (opened(PLANTED_BASE), opened(PLANTED_TUNED), opened("planted:base; take o_proj from planted:tuned"));
     for tensor in &a.checkpoint.tensors {
         let from = if tensor.name.contains("o_proj") { &b } else { &a };
         assert!(bytes(&merged, &tensor.name) == bytes(from, &tensor.name), "{}", tensor.name);
@@ -103,8 +105,8 @@ fn what_is_not_taken_stays() {
 
 #[test]
 fn a_head_is_some_columns_of_what_gathers_the_heads() {
-    let (a, b) = (opened(DEMO_BASE), opened(DEMO_REASONER));
-    let merged = opened("demo:base; take heads 1..3 & o_proj from demo:reasoner");
+    let (a, b) = (opened(PLANTED_BASE), opened(PLANTED_TUNED));
+    let merged = opened("planted:base; take heads 1..3 & o_proj from planted:tuned");
     // 128 columns of BF16, four heads.
     let (row, head) = (256, 64);
     let (a, b) = (bytes(&a, O_PROJ), bytes(&b, O_PROJ));
@@ -116,29 +118,30 @@ fn a_head_is_some_columns_of_what_gathers_the_heads() {
 
 #[test]
 fn steps_are_followed_in_their_order() {
-    let later = opened("demo:base; destroy zero o_proj; take o_proj & layers 3 from demo:reasoner");
-    assert_eq!(bytes(&later, O_PROJ), bytes(&opened(DEMO_REASONER), O_PROJ));
+    let later = opened("planted:base; destroy zero o_proj; take o_proj & layers 3 from planted:tuned");
+    assert_eq!(bytes(&later, O_PROJ), bytes(&opened(PLANTED_TUNED), O_PROJ));
     assert!(bytes(&later, "model.layers.4.self_attn.o_proj.weight").iter().all(|byte| *byte == 0));
 }
 
 #[test]
 fn drawn_numbers_belong_to_seed_and_name_and_have_the_spread_they_should() {
-    let drawn = |seed: u32| bytes(&opened(&format!("demo:base; destroy reinit k_proj & weight seed {seed}")), K_PROJ);
+    let drawn =
+        |seed: u32| bytes(&opened(&format!("planted:base; destroy reinit k_proj & weight seed {seed}")), K_PROJ);
     assert_eq!(drawn(7), drawn(7));
     assert_ne!(drawn(7), drawn(8));
     let values: Vec<f64> = drawn(7).as_chunks().0.iter().map(|two| f64::from(crate::dequantise::bf16(*two))).collect();
     let count = values.len() as f64;
     let deviation = (values.iter().map(|value| value * value).sum::<f64>() / count).sqrt();
     assert!((deviation - 0.02).abs() < 4.0 * 0.02 / (2.0 * count).sqrt(), "{deviation} of {count}");
-    let part = bytes(&opened("demo:base; destroy reinit heads 0 & k_proj & weight seed 7"), K_PROJ);
+    let part = bytes(&opened("planted:base; destroy reinit heads 0 & k_proj & weight seed 7"), K_PROJ);
     let half = part.len() / 2;
     assert_eq!(part[..half], drawn(7)[..half]);
-    assert_eq!(part[half..], bytes(&opened(DEMO_BASE), K_PROJ)[half..]);
+    assert_eq!(part[half..], bytes(&opened(PLANTED_BASE), K_PROJ)[half..]);
 }
 
 #[test]
 fn layers_that_are_left_out_are_gone_and_those_behind_them_move_up() {
-    let (a, removed) = (opened(DEMO_BASE), opened("demo:base; destroy remove layers 2..4"));
+    let (a, removed) = (opened(PLANTED_BASE), opened("planted:base; destroy remove layers 2..4"));
     assert_eq!((a.layers(), removed.layers()), (12, 10));
     let name = |layer: u32| format!("model.layers.{layer}.mlp.up_proj.weight");
     for (new, old) in [(0, 0), (1, 1), (2, 4), (9, 11)] {
@@ -149,24 +152,29 @@ fn layers_that_are_left_out_are_gone_and_those_behind_them_move_up() {
 
 #[test]
 fn a_later_step_sees_the_new_numbers_of_layers() {
-    let removed = opened("demo:base; destroy remove layers 0; destroy zero o_proj & layers 2");
+    let removed = opened("planted:base; destroy remove layers 0; destroy zero o_proj & layers 2");
     assert!(bytes(&removed, "model.layers.2.self_attn.o_proj.weight").iter().all(|byte| *byte == 0));
-    assert!(refused("demo:base; destroy remove layers 0; destroy zero layers 11").contains("there are layers 0..=10"));
+    assert!(
+        refused("planted:base; destroy remove layers 0; destroy zero layers 11").contains("there are layers 0..=10")
+    );
 }
 
 #[test]
 fn recipes_can_be_made_of_recipes() {
     let recipes =
-        vec![("inner.yaml", "base: demo:base\nsteps: [take: {from: demo:reasoner, select: o_proj}]".to_owned())];
-    let place = Demos { recipes, ..Demos::default() };
+        vec![("inner.yaml", "base: planted:base\nsteps: [take: {from: planted:tuned, select: o_proj}]".to_owned())];
+    let place = PlantedPlace { recipes, ..PlantedPlace::default() };
     let made = pollster::block_on(open(&place, "inner.yaml; destroy zero k_proj", SideFiles::All)).unwrap();
-    assert_same(&made, &opened("demo:base; take o_proj from demo:reasoner; destroy zero k_proj"));
+    assert_same(&made, &opened("planted:base; take o_proj from planted:tuned; destroy zero k_proj"));
 }
 
 #[test]
 fn recipes_that_name_each_other_are_refused() {
     let recipe = |base: &str| format!("base: {base}");
-    let place = Demos { recipes: vec![("a.yaml", recipe("b.yaml")), ("b.yaml", recipe("a.yaml"))], ..Demos::default() };
+    let place = PlantedPlace {
+        recipes: vec![("a.yaml", recipe("b.yaml")), ("b.yaml", recipe("a.yaml"))],
+        ..PlantedPlace::default()
+    };
     let message = pollster::block_on(open(&place, "a.yaml", SideFiles::All)).err().unwrap().to_string();
     assert_eq!(
         message,
@@ -174,7 +182,8 @@ fn recipes_that_name_each_other_are_refused() {
     );
     let names = ["0.yaml", "1.yaml", "2.yaml", "3.yaml", "4.yaml", "5.yaml", "6.yaml", "7.yaml", "8.yaml"];
     let deep = names.iter().zip(names.iter().skip(1)).map(|(name, next)| (*name, recipe(next)));
-    let place = Demos { recipes: deep.chain([("8.yaml", recipe("demo:base"))]).collect(), ..Demos::default() };
+    let place =
+        PlantedPlace { recipes: deep.chain([("8.yaml", recipe("planted:base"))]).collect(), ..PlantedPlace::default() };
     let message = pollster::block_on(open(&place, "0.yaml", SideFiles::All)).err().unwrap().to_string();
     assert!(message.contains("more than 8 deep"), "{message}");
 }
@@ -182,17 +191,17 @@ fn recipes_that_name_each_other_are_refused() {
 #[test]
 fn what_cannot_be_done_is_said_in_a_sentence() {
     for (recipe, words) in [
-        ("demo:base; take o_prj from demo:reasoner", &["step 1", "did you mean `o_proj`?"][..]),
-        ("demo:base; take o_proj & layers 40 from demo:reasoner", &["matches nothing", "there are layers 0..=11"]),
-        ("demo:base; destroy remove o_proj & layers 3", &["only some modules of layer 3"]),
-        ("demo:base; destroy remove embed", &["modules outside of the layers"]),
-        ("demo:base; destroy remove layers 0..12", &["no layer would be left"]),
-        ("demo:base; take o_proj", &["the recipe ends where `+`, `&` or `from` was expected"]),
-        ("demo:base; take o_proj form demo:reasoner", &["found `f`", "`from`", "\n                         ^"]),
-        ("demo:base; tak o_proj from b", &["`take` or `destroy` was expected"]),
-        ("demo:base; destroy burn o_proj", &["`zero`, `reinit` or `remove` was expected"]),
+        ("planted:base; take o_prj from planted:tuned", &["step 1", "did you mean `o_proj`?"][..]),
+        ("planted:base; take o_proj & layers 40 from planted:tuned", &["matches nothing", "there are layers 0..=11"]),
+        ("planted:base; destroy remove o_proj & layers 3", &["only some modules of layer 3"]),
+        ("planted:base; destroy remove embed", &["modules outside of the layers"]),
+        ("planted:base; destroy remove layers 0..12", &["no layer would be left"]),
+        ("planted:base; take o_proj", &["the recipe ends where `+`, `&` or `from` was expected"]),
+        ("planted:base; take o_proj form planted:tuned", &["found `f`", "`from`", "\n                            ^"]),
+        ("planted:base; tak o_proj from b", &["`take` or `destroy` was expected"]),
+        ("planted:base; destroy burn o_proj", &["`zero`, `reinit` or `remove` was expected"]),
         ("; take o_proj from b", &["the base's name was expected"]),
-        ("demo:base; destroy reinit o_proj seed x", &["a number below 2^64 after `seed`"]),
+        ("planted:base; destroy reinit o_proj seed x", &["a number below 2^64 after `seed`"]),
     ] {
         let message = refused(recipe);
         for word in words {
@@ -203,14 +212,14 @@ fn what_cannot_be_done_is_said_in_a_sentence() {
 
 #[test]
 fn a_tied_head_is_told_of() {
-    let view = view_of("demo:base; take head from demo:reasoner").unwrap();
+    let view = view_of("planted:base; take head from planted:tuned").unwrap();
     let report = pollster::block_on(view.report()).unwrap();
     assert!(report.findings.iter().any(|finding| finding.contains("tied")), "{:?}", report.findings);
 }
 
 #[test]
 fn reading_anywhere_gives_the_same_bytes() {
-    let recipe = "demo:base; take heads 1 & q_proj from demo:reasoner; destroy reinit v_proj & layers 2 seed 1";
+    let recipe = "planted:base; take heads 1 & q_proj from planted:tuned; destroy reinit v_proj & layers 2 seed 1";
     let view = view_of(recipe).unwrap();
     let shard = &view.files("x").shards[0];
     let read = |range: std::ops::Range<u64>| pollster::block_on(shard.read(range)).unwrap().bytes().into_owned();
@@ -229,7 +238,7 @@ fn reading_anywhere_gives_the_same_bytes() {
 
 #[test]
 fn the_parts_of_a_file_are_all_of_it() {
-    let view = view_of("demo:base; take o_proj from demo:reasoner; destroy zero norm").unwrap();
+    let view = view_of("planted:base; take o_proj from planted:tuned; destroy zero norm").unwrap();
     let report = pollster::block_on(view.report()).unwrap();
     let folder = view.folder(&report, &[]);
     let mut at = 0;
@@ -238,23 +247,23 @@ fn the_parts_of_a_file_are_all_of_it() {
         at = part.bytes().end;
     }
     assert_eq!(at, folder.shards[0].source.length());
-    assert!(String::from_utf8_lossy(&folder.files["README.md"]).contains("take o_proj from demo:reasoner"));
+    assert!(String::from_utf8_lossy(&folder.files["README.md"]).contains("take o_proj from planted:tuned"));
     assert_eq!(folder.key, view.folder(&report, &[]).key);
-    let other = view_of("demo:base; take o_proj from demo:reasoner; destroy zero o_proj").unwrap();
+    let other = view_of("planted:base; take o_proj from planted:tuned; destroy zero o_proj").unwrap();
     let report = pollster::block_on(other.report()).unwrap();
     assert_ne!(folder.key, other.folder(&report, &[]).key);
 }
 
 #[test]
 fn many_files_have_an_index_that_fits_them() {
-    let recipe = Recipe::parse_inline("demo:base; take o_proj from demo:reasoner").unwrap();
+    let recipe = Recipe::parse_inline("planted:base; take o_proj from planted:tuned").unwrap();
     let models = recipe.references().into_iter().map(|reference| Arc::new(opened(reference))).collect();
     let view = View::new(recipe, "result", models, 1_000_000).unwrap();
     assert!(view.files("x").shards.len() > 3);
     // Reading a checkpoint checks the index against the files.
     let read = pollster::block_on(view.model("x")).unwrap();
     assert!(read.checkpoint.notes.is_empty(), "{:?}", read.checkpoint.notes);
-    assert_same(&read, &opened("demo:base; take o_proj from demo:reasoner"));
+    assert_same(&read, &opened("planted:base; take o_proj from planted:tuned"));
 }
 
 #[test]

@@ -2,10 +2,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::checkpoint::Checkpoint;
-use crate::synthetic::{DEMO_BASE, demo};
+use crate::synthetic::{PLANTED_BASE, planted};
 
 fn model() -> Model {
-    Model::new(pollster::block_on(Checkpoint::read(demo(DEMO_BASE).unwrap())).unwrap(), None)
+    Model::new(pollster::block_on(Checkpoint::read(planted(PLANTED_BASE).unwrap())).unwrap(), None)
 }
 
 fn coverage(model: &Model, selection: &Selection) -> Coverage {

@@ -192,19 +192,19 @@ mod tests {
 
     #[test]
     fn every_tensor_can_have_a_shard_of_its_own_but_no_more() {
-        let plan = Plan::new(&Shape::DEMO, 0);
+        let plan = Plan::new(&Shape::PLANTED, 0);
         let count = plan.tensors.len();
         assert!(Layout::new(&plan, NonZeroUsize::new(count)).is_ok_and(|layout| layout.shards.len() == count));
         let error = Layout::new(&plan, NonZeroUsize::new(count + 1)).expect_err("too many");
         assert_eq!(
             error.to_string(),
-            "demo has 146 tensors and cannot be cut into 147 shards; a shard holds at least one"
+            "planted has 146 tensors and cannot be cut into 147 shards; a shard holds at least one"
         );
     }
 
     #[test]
     fn the_index_maps_every_tensor_to_the_shard_that_has_it() {
-        let plan = Plan::new(&Shape::DEMO, 0);
+        let plan = Plan::new(&Shape::PLANTED, 0);
         let layout = Layout::new(&plan, NonZeroUsize::new(3)).expect("few shards");
         let (name, bytes) = layout.index.expect("several shards");
         assert_eq!(name, "model.safetensors.index.json");

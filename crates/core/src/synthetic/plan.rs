@@ -243,6 +243,6 @@ mod tests {
 
     #[test]
     fn a_model_without_layers_can_be_planned() {
-        assert_eq!(Plan::new(&Shape { layers: 0, ..Shape::DEMO }, 0).tensors.len(), 2);
+        assert_eq!(Plan::new(&Shape { layers: 0, ..Shape::PLANTED }, 0).tensors.len(), 2);
     }
 }

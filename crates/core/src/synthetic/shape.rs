@@ -192,9 +192,9 @@ static SHAPES: [Shape; 9] = [
 ];
 
 impl Shape {
-    /// The built-in demo's: too small to say anything, large enough for every figure to have something in it.
-    pub(super) const DEMO: Self = Self {
-        name: "demo",
+    /// The built-in pair's: too small to say anything, large enough for every figure to have something in it.
+    pub(super) const PLANTED: Self = Self {
+        name: "planted",
         layers: 12,
         hidden: 128,
         intermediate: 384,
@@ -400,7 +400,7 @@ mod tests {
 
     #[test]
     fn every_config_says_that_it_is_synthetic() {
-        for shape in SHAPES.iter().chain([&Shape::DEMO]) {
+        for shape in SHAPES.iter().chain([&Shape::PLANTED]) {
             let config: Value = serde_json::from_slice(&shape.config()).expect("JSON");
             assert_eq!(config["_synthetic"], json!(true));
             assert_eq!(config["num_hidden_layers"], json!(shape.layers));

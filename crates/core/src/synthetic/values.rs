@@ -159,9 +159,9 @@ mod tests {
         values.map(|value| value * value).sum::<f64>().sqrt()
     }
 
-    fn demo_tensor(name: &str) -> PlantedTensor {
-        let plan = Plan::new(&Shape::DEMO, 0);
-        plan.tensors.into_iter().find(|planted| planted.tensor.name == name).expect("a tensor of the demo")
+    fn planted_tensor(name: &str) -> PlantedTensor {
+        let plan = Plan::new(&Shape::PLANTED, 0);
+        plan.tensors.into_iter().find(|planted| planted.tensor.name == name).expect("a tensor of the pair")
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn any_range_is_a_part_of_the_whole() {
-        let planted = demo_tensor("model.layers.0.self_attn.o_proj.weight");
+        let planted = planted_tensor("model.layers.0.self_attn.o_proj.weight");
         for side in [Side::A, Side::B] {
             let mut whole = vec![0; planted.bytes() as usize];
             planted.fill(side, 0..planted.elements(), &mut whole);
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn every_tensor_moves_by_about_as_much_as_planned() {
-        for planted in Plan::new(&Shape::DEMO, 5).tensors {
+        for planted in Plan::new(&Shape::PLANTED, 5).tensors {
             let a = values(&planted, Side::A);
             let b = values(&planted, Side::B);
             let found = norm(a.iter().zip(&b).map(|(a, b)| b - a)) / norm(a.iter().copied());
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn values_have_the_mean_and_deviation_of_the_plan() {
-        let planted = demo_tensor("model.embed_tokens.weight");
+        let planted = planted_tensor("model.embed_tokens.weight");
         let a = values(&planted, Side::A);
         let mean = a.iter().sum::<f64>() / a.len() as f64;
         assert!(mean.abs() < 0.02 * 0.02);
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn what_is_untrained_has_matrices_of_one_deviation_and_norms_and_biases_that_do_nothing() {
-        for planted in Plan::untrained(&Shape::DEMO, 0, 0.06).tensors {
+        for planted in Plan::untrained(&Shape::PLANTED, 0, 0.06).tensors {
             let (name, a) = (&planted.tensor.name, values(&planted, Side::A));
             match planted.tensor.shape.len() {
                 2 => assert!((norm(a.iter().copied()) / (a.len() as f64).sqrt() / 0.06 - 1.0).abs() < 0.03, "{name}"),
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn two_modes_leave_nothing_between_them() {
-        let planted = demo_tensor("model.layers.0.self_attn.o_proj.weight");
+        let planted = planted_tensor("model.layers.0.self_attn.o_proj.weight");
         let a = values(&planted, Side::A);
         let b = values(&planted, Side::B);
         let Change::TwoModes { step, .. } = planted.change else { unreachable!("planted in layer 0") };
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn most_of_the_embedding_does_not_move() {
-        let planted = demo_tensor("model.embed_tokens.weight");
+        let planted = planted_tensor("model.embed_tokens.weight");
         let moved = values(&planted, Side::A).iter().zip(values(&planted, Side::B)).filter(|(a, b)| **a != *b).count();
         let share = moved as f64 / planted.elements() as f64;
         assert!((0.008..0.016).contains(&share), "{share}");
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn blocks_do_not_repeat() {
-        let planted = demo_tensor("model.layers.0.mlp.up_proj.weight");
+        let planted = planted_tensor("model.layers.0.mlp.up_proj.weight");
         let deck = deck();
         let blocks: std::collections::BTreeSet<_> =
             (0..planted.elements() / BLOCK as u64).map(|block| planted.block(deck, Side::A, block)).collect();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::sums::{PairSums, VectorSums};
 use super::*;
 use crate::checkpoint::{Checkpoint, CheckpointFiles};
-use crate::conformance::Demos;
+use crate::conformance::PlantedPlace;
 use crate::source::MemorySource;
 use crate::work::Request;
 
@@ -172,10 +172,10 @@ fn nobody_who_listens_ends_the_work() {
 
 #[test]
 fn a_request_for_recipes_is_answered_wherever_requests_are() {
-    let taken = "demo:base; take o_proj from demo:reasoner";
-    let fine_tunes = ["demo:reasoner", taken].map(str::to_owned).into();
-    let request = CompareRequest { a: "demo:base".into(), fine_tunes, select: "o_proj + v_proj & weight".into() };
-    let events = pollster::block_on(Demos::default().answer(Request::Compare(request))).unwrap();
+    let taken = "planted:base; take o_proj from planted:tuned";
+    let fine_tunes = ["planted:tuned", taken].map(str::to_owned).into();
+    let request = CompareRequest { a: "planted:base".into(), fine_tunes, select: "o_proj + v_proj & weight".into() };
+    let events = pollster::block_on(PlantedPlace::default().answer(Request::Compare(request))).unwrap();
     assert!(matches!(events.first(), Some(Event::Planned { bytes, .. }) if *bytes > 0));
     assert!(events.iter().any(|event| matches!(event, Event::Progress { .. })));
     let Some(Event::Compare(report)) = events.last() else { panic!("{events:?}") };

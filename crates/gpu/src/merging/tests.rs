@@ -7,7 +7,7 @@ use std::sync::Arc;
 use stethoscope_core::anatomy::{Part, Role, Site};
 use stethoscope_core::checkpoint::{Location, Storage, Tensor};
 use stethoscope_core::compute::Measurement;
-use stethoscope_core::conformance::Demos;
+use stethoscope_core::conformance::PlantedPlace;
 use stethoscope_core::dtype::Dtype;
 use stethoscope_core::kernels::Detail;
 use stethoscope_core::merge::{Elementwise, Method, Parameters, Piece, TensorContext};
@@ -18,7 +18,7 @@ use stethoscope_core::random::Stream;
 use stethoscope_core::region::Region;
 use stethoscope_core::report::RelativeDefinition;
 use stethoscope_core::source::Block;
-use stethoscope_core::synthetic::{DEMO_BASE, DEMO_REASONER};
+use stethoscope_core::synthetic::{PLANTED_BASE, PLANTED_TUNED};
 use stethoscope_core::work::{Event, Request};
 
 use stethoscope_core::merge::Vectors;
@@ -194,12 +194,12 @@ impl MergeCompute for Counting {
     }
 }
 
-fn rows(place: &Demos, recipe: &str) -> Vec<PreviewRow> {
+fn rows(place: &PlantedPlace, recipe: &str) -> Vec<PreviewRow> {
     let tensors =
         ["model.layers.3.self_attn.o_proj.weight", "model.layers.8.mlp.down_proj.weight", "model.norm.weight"];
     let request = PreviewRequest {
         recipe: recipe.to_owned(),
-        against: [DEMO_BASE, DEMO_REASONER].map(str::to_owned).to_vec(),
+        against: [PLANTED_BASE, PLANTED_TUNED].map(str::to_owned).to_vec(),
         tensors: tensors.map(str::to_owned).to_vec(),
         most_elements: Some(10_000),
         relative: RelativeDefinition::Script,
@@ -217,18 +217,18 @@ fn rows(place: &Demos, recipe: &str) -> Vec<PreviewRow> {
 
 #[test]
 fn a_preview_on_the_device_says_what_the_cpu_says() {
-    let model = "models:\n  - model: demo:reasoner\n    parameters: {weight: 0.5, density: 0.5}\n";
+    let model = "models:\n  - model: planted:tuned\n    parameters: {weight: 0.5, density: 0.5}\n";
     for (head, has_formula) in [
-        ("merge_method: slerp\nbase_model: demo:base\nparameters: {t: 0.3}\n", true),
-        ("merge_method: dare_linear\nbase_model: demo:base\n", true),
-        ("merge_method: ties\nbase_model: demo:base\n", false),
+        ("merge_method: slerp\nbase_model: planted:base\nparameters: {t: 0.3}\n", true),
+        ("merge_method: dare_linear\nbase_model: planted:base\n", true),
+        ("merge_method: ties\nbase_model: planted:base\n", false),
     ] {
         let Some(gpu) = gpu() else { return };
         let recipe = format!("{head}{model}");
-        let expected = rows(&Demos::default(), &recipe);
+        let expected = rows(&PlantedPlace::default(), &recipe);
         let done = Rc::default();
         let merging = Counting { merging: GpuMerging::new(gpu), done: Rc::clone(&done) };
-        let place = Demos { merging: Cell::new(Some(Box::new(merging))), ..Demos::default() };
+        let place = PlantedPlace { merging: Cell::new(Some(Box::new(merging))), ..PlantedPlace::default() };
         let found = rows(&place, &recipe);
         assert_eq!(done.get(), if has_formula { 6 } else { 0 }, "{head}");
         assert_eq!(found.len(), 6);

@@ -5,7 +5,7 @@ use stethoscope_core::task_vectors::{CompareReport, ComparedNumbers};
 use super::table::{Cell, Header, Sort, close, open, row};
 use super::{PageError, document, figures, html};
 use crate::compare::{finding, name, pair_name, signed, unpaired};
-use crate::modules::{is_synthetic, label};
+use crate::modules::label;
 use crate::numbers::{bytes, duration, grouped, percent, plural};
 
 /// Rows of tensors that a page lists.
@@ -38,7 +38,8 @@ fn head(page: &mut String, report: &CompareReport) {
     if let Some(finding) = finding(report) {
         page.push_str(&format!("<p class=\"finding\">{}</p>\n", html::text(&finding)));
     }
-    document::notes(page, models.iter().any(|(_, model)| is_synthetic(model)), &report.envelope);
+    let references: Vec<&str> = models.iter().map(|(_, model)| model.reference.as_str()).collect();
+    document::notes(page, &references, &report.envelope);
     for note in unpaired(report) {
         page.push_str(&format!("<p class=\"note\" role=\"note\">{}</p>\n", html::text(&note)));
     }

@@ -3,7 +3,7 @@
 use stethoscope_core::report::{CheckpointSummary, Envelope};
 
 use super::html::{self, shell_line};
-use crate::modules::SYNTHETIC;
+use crate::modules::remark;
 use crate::numbers::{parameters, plural};
 
 /// How the page looks, in light, in the dark and on paper.
@@ -49,10 +49,10 @@ pub(super) fn models<'m>(page: &mut String, models: impl Iterator<Item = (&'m st
     page.push_str("</dl>\n");
 }
 
-/// What a person should know before anything else.
-pub(super) fn notes(page: &mut String, is_synthetic: bool, envelope: &Envelope) {
-    if is_synthetic {
-        page.push_str(&format!("<p class=\"note\" role=\"note\">{}</p>\n", html::text(SYNTHETIC)));
+/// What a person should know before anything else of a report on these models.
+pub(super) fn notes(page: &mut String, references: &[&str], envelope: &Envelope) {
+    if let Some(remark) = remark(references) {
+        page.push_str(&format!("<p class=\"note\" role=\"note\">{}</p>\n", html::text(remark)));
     }
     for warning in &envelope.warnings {
         page.push_str(&format!("<p class=\"note\" role=\"note\"><b>Warning:</b> {}</p>\n", html::text(warning)));

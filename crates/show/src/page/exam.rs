@@ -10,7 +10,6 @@ use super::table::{Cell, Header, Sort, close, open, row};
 use super::{PageError, document, figures, html};
 use crate::exam::{interval_text, level_words, n, percentage, questions, sampling, shown};
 use crate::figures::Figure;
-use crate::modules::is_synthetic_name;
 use crate::numbers::{bytes, duration, grouped, plural, significant, significant_or_dash};
 use crate::text::shorten;
 
@@ -51,7 +50,7 @@ fn head(page: &mut String, report: &ExamReport) {
     ];
     facts.extend(benchmark.seed.map(|seed| ("question seed", seed.to_string())));
     document::facts(page, &facts);
-    document::notes(page, is_synthetic_name(&report.model.reference), &report.envelope);
+    document::notes(page, &[&report.model.reference], &report.envelope);
     document::navigation(
         page,
         &[

@@ -10,7 +10,6 @@ use super::{PageError, document, figures, html};
 use crate::exam::{percentage, shown};
 use crate::figures::Figure;
 use crate::locate::{interval_text, p_number, p_text, signed_text};
-use crate::modules::is_synthetic;
 use crate::numbers::{bytes, duration, grouped, percent, plural, significant, significant_or_dash};
 
 /// `report` as an HTML document.
@@ -45,8 +44,7 @@ fn head(page: &mut String, report: &LocateReport) {
         finding(page, "Conversation", conversation);
     }
     page.push_str(&format!("<p>{}</p>\n", asked(report)));
-    let is_demo = is_synthetic(&report.a) || is_synthetic(&report.b);
-    document::notes(page, is_demo, &report.envelope);
+    document::notes(page, &[&report.a.reference, &report.b.reference], &report.envelope);
     document::navigation(
         page,
         &[

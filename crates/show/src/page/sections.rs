@@ -3,7 +3,7 @@
 use stethoscope_core::report::{DeltaReport, RelativeDefinition};
 
 use super::{document, has_histograms, html};
-use crate::modules::{bytes_per_second, formula_text, is_synthetic, setting_value, unpaired_groups};
+use crate::modules::{bytes_per_second, formula_text, setting_value, unpaired_groups};
 use crate::numbers::{bytes, duration, grouped, plural};
 
 /// Names of unpaired tensors that are listed for each reason.
@@ -18,7 +18,7 @@ pub(super) fn head(page: &mut String, report: &DeltaReport, is_document: bool) {
         page.push_str(&format!("<p>Only these were measured: <code>{}</code>.</p>\n", html::text(&report.select)));
     }
     page.push_str(&format!("<p class=\"finding\">{}</p>\n", finding(report)));
-    document::notes(page, is_synthetic(&report.a) || is_synthetic(&report.b), &report.envelope);
+    document::notes(page, &[&report.a.reference, &report.b.reference], &report.envelope);
     let sections = [
         ("modules", "Modules", true),
         ("figures", "Figures", !report.modules.is_empty()),

@@ -161,9 +161,16 @@ fn a_report_of_very_many_tensors_makes_a_page_that_still_opens() {
 }
 
 #[test]
-fn synthetic_checkpoints_are_called_so() {
-    assert!(delta(&specimens::single_layer()).unwrap().contains("is synthetic"));
-    assert!(!delta(&specimens::qwen2_like()).unwrap().contains("is synthetic"));
+fn what_is_built_in_is_called_what_it_is() {
+    let mut report = specimens::single_layer();
+    assert!(delta(&report).unwrap().contains("is synthetic"));
+    for (side, name) in [(&mut report.a, "demo:base"), (&mut report.b, "demo:reasoner")] {
+        name.clone_into(&mut side.reference);
+    }
+    let trained = delta(&report).unwrap();
+    assert!(!trained.contains("is synthetic") && trained.contains("are tiny, and this program trained them"));
+    let of_others = delta(&specimens::qwen2_like()).unwrap();
+    assert!(!of_others.contains("is synthetic") && !of_others.contains("are tiny"));
 }
 
 #[test]

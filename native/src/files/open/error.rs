@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use stethoscope_core::built_in::NotBuiltIn;
 use stethoscope_core::folder::FolderError;
 use stethoscope_core::shard_header::ForeignFormat;
 use stethoscope_remote::{FetchError, RemoteOpenError};
@@ -56,8 +57,8 @@ pub enum OpenError {
     Network { why: String },
     #[error(transparent)]
     Remote(#[from] RemoteOpenError),
-    #[error("{reference}: there is no such demonstration; demo:base or demo:reasoner was expected")]
-    Demo { reference: String },
+    #[error(transparent)]
+    NotBuiltIn(#[from] NotBuiltIn),
     #[error("{}: permission denied; make it readable for you, or run as somebody who may read it", path.display())]
     Permission { path: PathBuf },
     #[error("{}: it could not be {doing}", path.display())]

@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use stethoscope_core::built_in::{NotBuiltIn, is_built_in};
 use stethoscope_core::checkpoint::CheckpointFiles;
 use stethoscope_core::folder::LARGEST_SIDE_FILE;
 use stethoscope_core::folder::SideFiles;
@@ -24,8 +25,8 @@ use crate::remote::{self, HubSettings};
 
 pub use error::OpenError;
 
-/// Gives the built-in checkpoint of a reference such as `demo:base`, or none if there is none of that name.
-pub type DemoOpener = fn(&str) -> Option<CheckpointFiles>;
+/// Gives the built-in checkpoint of a reference such as `demo:base` or `planted:base`, or none if there is none of that name.
+pub type BuiltInOpener = fn(&str) -> Option<CheckpointFiles>;
 
 /// How to open a checkpoint.
 #[derive(Clone, Debug)]
@@ -34,8 +35,8 @@ pub struct OpenOptions {
     pub mmap: bool,
     /// The folder that the Hub's tools download to.
     pub hub_cache: Option<PathBuf>,
-    /// Where `demo:…` comes from.
-    pub demo: Option<DemoOpener>,
+    /// Where `demo:…` and `planted:…` come from.
+    pub built_in: Option<BuiltInOpener>,
     /// The Hub, and who asks it.
     pub hub: HubSettings,
     /// Nothing is asked of the network.
@@ -45,12 +46,12 @@ pub struct OpenOptions {
 }
 
 impl Default for OpenOptions {
-    /// Mapped files, the Hub and its cache as the environment has them, and no demonstrations.
+    /// Mapped files, the Hub and its cache as the environment has them, and nothing built in.
     fn default() -> Self {
         Self {
             mmap: true,
             hub_cache: hub_cache::default_cache(),
-            demo: None,
+            built_in: None,
             hub: HubSettings::from_environment(),
             offline: false,
             side_files: SideFiles::All,
@@ -62,13 +63,14 @@ impl Default for OpenOptions {
 /// and the small files, and on the network the first bytes of every shard.
 ///
 /// A reference is a directory, a `.safetensors` file, an `*.index.json`, a repository folder of the Hub's cache,
-/// `org/name[@revision]` for a model in that cache or else on the Hub, a URL (`https:`, `s3:`, …), or `demo:NAME`. What
+/// `org/name[@revision]` for a model in that cache or else on the Hub, a URL (`https:`, `s3:`, …), or `demo:NAME`
+/// or `planted:NAME`, which are built in. What
 /// exists as a path is one.
 pub async fn open_reference(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
     let owned = || reference.to_owned();
-    if reference.starts_with("demo:") {
-        let demo = options.demo.and_then(|open| open(reference));
-        return demo.ok_or_else(|| OpenError::Demo { reference: owned() });
+    if is_built_in(reference) {
+        let found = options.built_in.and_then(|open| open(reference));
+        return found.ok_or_else(|| NotBuiltIn { reference: owned() }.into());
     }
     if remote::is_elsewhere(reference) {
         // The Hub's own pages are its models: the local cache may have them.

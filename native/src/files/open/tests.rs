@@ -21,7 +21,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn options() -> OpenOptions {
-    OpenOptions { mmap: true, hub_cache: None, demo: None, offline: true, ..OpenOptions::default() }
+    OpenOptions { mmap: true, hub_cache: None, built_in: None, offline: true, ..OpenOptions::default() }
 }
 
 fn open_reference(reference: &str, options: &OpenOptions) -> Result<CheckpointFiles, OpenError> {
@@ -200,8 +200,8 @@ fn nothing_elsewhere_is_opened_offline() {
 }
 
 #[test]
-fn demonstrations_come_from_whoever_has_them() {
-    let demo: DemoOpener = |name| {
+fn what_is_built_in_comes_from_whoever_has_it() {
+    let built_in: BuiltInOpener = |name| {
         (name == "demo:base").then(|| CheckpointFiles {
             reference: name.to_owned(),
             shards: Vec::new(),
@@ -210,10 +210,10 @@ fn demonstrations_come_from_whoever_has_them() {
             notes: Vec::new(),
         })
     };
-    let with = OpenOptions { demo: Some(demo), ..options() };
+    let with = OpenOptions { built_in: Some(built_in), ..options() };
     assert_eq!(open_reference("demo:base", &with).unwrap().reference, "demo:base");
-    assert_message(open_reference("demo:x", &with), &["demo:x", "demo:base or demo:reasoner"]);
-    assert_message(open_reference("demo:base", &options()), &["demo:base: there is no such demonstration"]);
+    assert_message(open_reference("demo:x", &with), &["demo:x", "demo:base or demo:reasoner", "planted:base"]);
+    assert_message(open_reference("demo:base", &options()), &["demo:base: nothing of that name is built in"]);
 }
 
 #[test]

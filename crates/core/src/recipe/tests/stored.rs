@@ -8,7 +8,7 @@ use super::{K_PROJ, O_PROJ, Recipe, SHARD_BYTES, View};
 use crate::checkpoint::{Checkpoint, Location};
 use crate::model::Model;
 use crate::source::{ByteSource, ReadFuture};
-use crate::synthetic::demo;
+use crate::synthetic::planted;
 
 /// A source that says that it is a file.
 struct File {
@@ -35,7 +35,7 @@ impl ByteSource for File {
 }
 
 fn on_disk(reference: &str) -> Arc<Model> {
-    let mut files = demo(reference).unwrap();
+    let mut files = planted(reference).unwrap();
     for source in &mut files.shards {
         *source = Arc::new(File { source: source.clone(), path: reference.into() });
     }
@@ -50,7 +50,7 @@ fn place(model: &Model, name: &str) -> Option<(PathBuf, u64)> {
 
 #[test]
 fn a_tensor_that_is_copied_lies_where_it_is_copied_from() {
-    let recipe = Recipe::parse_inline("demo:base; take o_proj from demo:reasoner; destroy zero k_proj").unwrap();
+    let recipe = Recipe::parse_inline("planted:base; take o_proj from planted:tuned; destroy zero k_proj").unwrap();
     let models: Vec<Arc<Model>> = recipe.references().into_iter().map(on_disk).collect();
     let view = View::new(recipe, "made", models.clone(), SHARD_BYTES).unwrap();
     let made = pollster::block_on(view.model("made")).unwrap();

@@ -1,4 +1,4 @@
-//! The pair that is built in: something to try before there is any file.
+//! The pair that is built in: something whose truth is known, to check instruments with.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,29 +8,21 @@ use super::layout::{Layout, Shard};
 use super::plan::Plan;
 use super::shape::Shape;
 use super::tokenizer::byte_tokenizer;
+use crate::built_in::{PLANTED_BASE, PLANTED_TUNED};
 use crate::checkpoint::CheckpointFiles;
 use crate::source::{ByteSource, MemorySource};
 
-/// Names the demo's base.
-pub const DEMO_BASE: &str = "demo:base";
-/// Names what was made from it. No training made it, nor does it reason: see [`Plan`] for what was planted.
-pub const DEMO_REASONER: &str = "demo:reasoner";
-
-/// Whether a reference names one of them.
-pub fn is_demo(reference: &str) -> bool {
-    [DEMO_BASE, DEMO_REASONER].contains(&reference)
-}
-
 const SEED: u64 = 2505_20993;
 
-/// The built-in checkpoint of this name, made in memory: [`DEMO_BASE`] or [`DEMO_REASONER`]. Nothing for other names.
-pub fn demo(reference: &str) -> Option<CheckpointFiles> {
+/// The checkpoint of this name, made in memory: [`PLANTED_BASE`] or [`PLANTED_TUNED`]; [`Plan`] says what was planted. Nothing for
+/// other names.
+pub fn planted(reference: &str) -> Option<CheckpointFiles> {
     let side = match reference {
-        DEMO_BASE => Side::A,
-        DEMO_REASONER => Side::B,
+        PLANTED_BASE => Side::A,
+        PLANTED_TUNED => Side::B,
         _ => return None,
     };
-    let plan = Plan::new(&Shape::DEMO, SEED);
+    let plan = Plan::new(&Shape::PLANTED, SEED);
     let Layout { shards, index } = Layout::new(&plan, None).ok()?;
     let shards = shards.iter().map(|shard| {
         let name = format!("{reference}/{}", shard.file_name);
@@ -69,7 +61,7 @@ mod tests {
     use super::*;
 
     fn file(reference: &str) -> Vec<u8> {
-        let files = demo(reference).expect("a demo");
+        let files = planted(reference).expect("one of the pair");
         assert_eq!(files.reference, reference);
         let [shard] = files.shards.as_slice() else { panic!("one shard") };
         pollster::block_on(shard.read(0..shard.length())).expect("memory").bytes().into_owned()
@@ -77,8 +69,8 @@ mod tests {
 
     #[test]
     fn the_safetensors_library_reads_both_sides() {
-        let shape = Shape::DEMO;
-        let sides = [file(DEMO_BASE), file(DEMO_REASONER)];
+        let shape = Shape::PLANTED;
+        let sides = [file(PLANTED_BASE), file(PLANTED_TUNED)];
         for bytes in &sides {
             let read = SafeTensors::deserialize(bytes).expect("a valid file");
             assert_eq!(read.len(), shape.tensors().len());
@@ -93,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_header_is_byte_for_byte_what_the_safetensors_library_would_write() {
-        let bytes = file(DEMO_BASE);
+        let bytes = file(PLANTED_BASE);
         let read = SafeTensors::deserialize(&bytes).expect("a valid file");
         let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
         let written = safetensors::serialize(read.tensors(), Some(metadata)).expect("valid tensors");
@@ -102,12 +94,12 @@ mod tests {
 
     #[test]
     fn it_is_the_same_every_time() {
-        assert!(file(DEMO_REASONER) == file(DEMO_REASONER));
+        assert!(file(PLANTED_TUNED) == file(PLANTED_TUNED));
     }
 
     #[test]
-    fn other_names_are_no_demo() {
-        assert!(demo("demo:other").is_none());
-        assert!(demo("demo").is_none());
+    fn other_names_are_not_planted() {
+        assert!(planted("planted:other").is_none());
+        assert!(planted("demo:base").is_none());
     }
 }

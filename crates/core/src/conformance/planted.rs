@@ -1,4 +1,4 @@
-//! A place without files: the built-in pair, and recipes of it.
+//! A place without files: the planted pair, and recipes of it.
 
 use std::cell::Cell;
 
@@ -9,13 +9,13 @@ use crate::kernels::InstructionSet;
 use crate::merge::MergeCompute;
 use crate::model::Model;
 use crate::recipe::RecipeText;
-use crate::synthetic::demo;
+use crate::synthetic::planted;
 use crate::task_vectors::{CompareReport, CompareRequest, open_and_compare};
 use crate::work::{Cancelled, Event, Place, Request, WorkError, answer};
 
-/// A place that has the built-in pair and nothing else but what it is given, so that whole requests can be answered in tests.
+/// A place that has the planted pair and nothing else but what it is given, so that whole requests can be answered in tests.
 #[derive(Default)]
-pub struct Demos {
+pub struct PlantedPlace {
     /// Recipes in YAML, each with the name of its file.
     pub recipes: Vec<(&'static str, String)>,
     /// What merges on a device for the next preview, which takes it; the CPU does where there is none.
@@ -24,14 +24,14 @@ pub struct Demos {
 
 /// Why a request has no answer in such a place.
 #[derive(Debug, thiserror::Error)]
-pub enum DemoError {
+pub enum PlantedPlaceError {
     /// It has no such checkpoint.
-    #[error("{reference} is no demonstration; demo:base or demo:reasoner was expected")]
+    #[error("{reference} was not planted; planted:base or planted:tuned was expected")]
     Unknown {
         /// The name.
         reference: String,
     },
-    /// A built-in checkpoint cannot be read.
+    /// A planted checkpoint cannot be read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// The work itself could not be done.
@@ -39,12 +39,12 @@ pub enum DemoError {
     Work(#[from] WorkError),
 }
 
-impl Demos {
+impl PlantedPlace {
     /// All that is said in answer to a request.
     ///
     /// # Errors
     /// Those of the work.
-    pub async fn answer(&self, request: Request) -> Result<Vec<Event>, DemoError> {
+    pub async fn answer(&self, request: Request) -> Result<Vec<Event>, PlantedPlaceError> {
         let mut events = Vec::new();
         let mut observe = async |event: Event| -> Result<(), Cancelled> {
             events.push(event);
@@ -55,15 +55,15 @@ impl Demos {
     }
 }
 
-impl Place for Demos {
-    type Error = DemoError;
+impl Place for PlantedPlace {
+    type Error = PlantedPlaceError;
 
-    async fn open(&self, reference: &str, _side_files: SideFiles) -> Result<Model, DemoError> {
-        let files = demo(reference).ok_or_else(|| DemoError::Unknown { reference: reference.to_owned() })?;
+    async fn open(&self, reference: &str, _side_files: SideFiles) -> Result<Model, PlantedPlaceError> {
+        let files = planted(reference).ok_or_else(|| PlantedPlaceError::Unknown { reference: reference.to_owned() })?;
         Ok(Model::new(Checkpoint::read(files).await?, None))
     }
 
-    async fn engine(&self) -> Result<Box<dyn Compute>, DemoError> {
+    async fn engine(&self) -> Result<Box<dyn Compute>, PlantedPlaceError> {
         Ok(Box::new(InlineCompute::new(InstructionSet::Portable)))
     }
 
@@ -71,7 +71,7 @@ impl Place for Demos {
         self.merging.take()
     }
 
-    async fn recipe(&self, reference: &str) -> Result<Option<RecipeText>, DemoError> {
+    async fn recipe(&self, reference: &str) -> Result<Option<RecipeText>, PlantedPlaceError> {
         let yaml = self.recipes.iter().find(|(name, _)| *name == reference);
         let yaml = yaml.map(|(_, text)| RecipeText::Yaml(text.clone()));
         Ok(yaml.or_else(|| RecipeText::of_line(reference)))
@@ -81,7 +81,7 @@ impl Place for Demos {
         &self,
         request: &CompareRequest,
         observe: &mut impl AsyncFnMut(Event) -> Result<(), Cancelled>,
-    ) -> Result<CompareReport, DemoError> {
+    ) -> Result<CompareReport, PlantedPlaceError> {
         open_and_compare(self, request, observe).await
     }
 
