@@ -157,13 +157,13 @@ fn an_exam_is_counted_and_goes_on_from_what_is_there() {
 fn what_was_made_from_a_base_sits_the_same_exams_beside_it_and_goes_on_from_what_is_there() {
     let folder = tempfile::tempdir().unwrap();
     let (plug_in, answers) = (folder.path().join("o_proj.safetensors"), folder.path().join("answers"));
-    succeed(&["extract", BASE, REASONER, "--select", "o_proj", "-o", text(&plug_in)]);
+    succeed(&["extract", BASE, TUNED, "--select", "o_proj", "-o", text(&plug_in)]);
     let sums = folder.path().join("sums.jsonl");
     fs::write(&sums, "{\"problem\":\"1+1=\",\"answer\":\"2\"}\n{\"problem\":\"2+2=\",\"answer\":\"4\"}\n").unwrap();
     let data = format!("mine={}", text(&sums));
     let exams = ["--bench", "demo", "--bench", "mine", "--data", &data, "--preset", "plain", "--max-tokens", "2"];
     let places = ["--out", text(&answers), "--json", "-"];
-    let words = [&["compare", BASE, REASONER, text(&plug_in)][..], &exams, &places].concat();
+    let words = [&["compare", BASE, TUNED, text(&plug_in)][..], &exams, &places].concat();
     let matrix: Value = serde_json::from_str(&succeed(&words)).unwrap();
     assert_eq!(matrix["schema"], "stethoscope.exam-matrix/1");
     assert_eq!(matrix["models"][2]["ref"], format!("{BASE}; take all from {}", text(&plug_in)));
@@ -178,7 +178,7 @@ fn what_was_made_from_a_base_sits_the_same_exams_beside_it_and_goes_on_from_what
     let again: Value = serde_json::from_str(&succeed(&words)).unwrap();
     assert_eq!(again["exams"], matrix["exams"]);
     assert_eq!(fs::read_to_string(answers.join("mine.F2.jsonl")).unwrap(), lines);
-    let other = refuse(2, &["compare", BASE, REASONER, "--bench", "demo", "--data", &data]);
+    let other = refuse(2, &["compare", BASE, TUNED, "--bench", "demo", "--data", &data]);
     assert_mentions(&other, &["--bench mine"]);
 }
 
