@@ -27,7 +27,7 @@ fn the_reasoner_writes_steps_that_the_base_leaves_out() {
 #[test]
 fn a_plug_in_that_was_trained_for_it_fits_the_base() {
     let made = succeed(&["merge", "demo:base; take all from demo:numbers", "--dry-run"]);
-    assert_mentions(&made, &["o_proj in layers 0..4", "demo:numbers"]);
+    assert_mentions(&made, &["o_proj", "in layers 0..4", "demo:numbers"]);
 }
 
 #[test]

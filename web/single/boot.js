@@ -6,7 +6,7 @@ const address = (source) => URL.createObjectURL(new Blob([source], { type: "text
 const addresses = {};
 const linked = (source) =>
   Object.entries(addresses).reduce((source, [name, address]) => source.replaceAll(`"./${name}"`, `"${address}"`), source);
-for (const name of ["files.js", "stethoscope.js", "instrument.js", "app.js"]) addresses[name] = address(linked(text(name)));
+for (const name of ["files.js", "stethoscope.js", "instrument.js", "served.js", "server.js", "app.js"]) addresses[name] = address(linked(text(name)));
 
 // A browser lets a page from a disk start no worker that is a module: it gets a script, with what it would import before it.
 const library = ["stethoscope.js", "out.js", "serving.js"]

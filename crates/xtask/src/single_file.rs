@@ -13,8 +13,17 @@ use crate::command::root;
 use crate::web::DEMO;
 
 /// The scripts that the app consists of.
-const SCRIPTS: [&str; 7] =
-    ["app.js", "files.js", "instrument.js", "out.js", "serving.js", "stethoscope.js", "worker.js"];
+const SCRIPTS: [&str; 9] = [
+    "app.js",
+    "files.js",
+    "instrument.js",
+    "out.js",
+    "served.js",
+    "server.js",
+    "serving.js",
+    "stethoscope.js",
+    "worker.js",
+];
 
 /// Writes the file, from the page in a folder.
 pub fn write(page: &Path, out: &Path) -> anyhow::Result<()> {

@@ -77,7 +77,7 @@ impl Preset {
     pub fn usual(benchmark: &str) -> Self {
         match benchmark {
             "reading" => Self::Paper,
-            "conversation" | "demo" => Self::Plain,
+            "conversation" | "demo" | "weekdays" => Self::Plain,
             _ => Self::R1,
         }
     }
@@ -137,7 +137,7 @@ impl Protocol {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::benchmark::built_in;
+    use crate::benchmark::{BUILT_IN, built_in};
 
     #[test]
     fn every_preset_has_its_name() {
@@ -146,6 +146,14 @@ mod tests {
             assert_eq!(serde_json::to_value(preset).unwrap(), preset.name());
         }
         assert_eq!(Preset::from_name("S1"), None);
+    }
+
+    #[test]
+    fn what_is_built_in_is_asked_once() {
+        for name in BUILT_IN {
+            let protocol = Preset::usual(name).protocol(&built_in(name, 0).unwrap());
+            assert_eq!((protocol.samples, protocol.sampling.temperature), (1, 0.0), "{name}");
+        }
     }
 
     #[test]
