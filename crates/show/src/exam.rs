@@ -4,7 +4,8 @@ mod matrix;
 
 use stethoscope_core::sampling::Sampling;
 use stethoscope_exam::level::Level;
-use stethoscope_exam::report::{Comparison, ExamReport, Mean};
+use stethoscope_exam::preset::Protocol;
+use stethoscope_exam::report::{BenchmarkSummary, Comparison, ExamReport, Mean};
 use stethoscope_exam::statistics::{Interval, Score};
 
 use super::numbers::{grouped, plural, significant};
@@ -67,9 +68,13 @@ fn judged_by(report: &ExamReport) -> String {
 
 /// The line that says what was asked, and how.
 pub(crate) fn facts(report: &ExamReport) -> String {
-    let (benchmark, protocol) = (&report.benchmark, &report.protocol);
+    format!("{} · {}", asked(&report.benchmark, &report.protocol), printable(&report.model.engine))
+}
+
+/// What was asked, and how.
+fn asked(benchmark: &BenchmarkSummary, protocol: &Protocol) -> String {
     format!(
-        "{} · {} question{} · preset {} · {} · {} sample{} each · {}",
+        "{} · {} question{} · preset {} · {} · {} sample{} each",
         printable(&benchmark.name),
         grouped(benchmark.questions),
         plural(benchmark.questions),
@@ -77,7 +82,6 @@ pub(crate) fn facts(report: &ExamReport) -> String {
         sampling(&protocol.sampling),
         protocol.samples,
         plural(protocol.samples.into()),
-        printable(&report.model.engine),
     )
 }
 

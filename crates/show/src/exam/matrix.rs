@@ -3,9 +3,9 @@
 use stethoscope_exam::report::{ExamMatrix, MatrixCell, MatrixRow};
 use stethoscope_exam::statistics::ALPHA;
 
-use super::{interval_text, percentage, sampling};
+use super::{asked, interval_text, percentage};
 use crate::compare::name;
-use crate::numbers::{grouped, plural, significant};
+use crate::numbers::significant;
 use crate::rows::{self, Column};
 use crate::text::{Sheet, Style, columns, printable, shorten};
 
@@ -28,18 +28,7 @@ pub fn matrix(matrix: &ExamMatrix, width: usize, color: bool) -> String {
     }
     for exam in &matrix.exams {
         sheet.gap();
-        let (benchmark, protocol) = (&exam.benchmark, &exam.protocol);
-        let facts = format!(
-            "{} · {} question{} · preset {} · {} · {} sample{} each",
-            printable(&benchmark.name),
-            grouped(benchmark.questions),
-            plural(benchmark.questions),
-            protocol.preset.name(),
-            sampling(&protocol.sampling),
-            protocol.samples,
-            plural(protocol.samples.into()),
-        );
-        sheet.paragraph(Style::Strong, &facts, 0, 2);
+        sheet.paragraph(Style::Strong, &asked(&exam.benchmark, &exam.protocol), 0, 2);
         let rows: Vec<Vec<String>> = exam.models.iter().enumerate().map(|(number, cell)| row(number, cell)).collect();
         rows::write(&mut sheet, &COLUMNS, &rows);
         sheet.paragraph(Style::Plain, &finding(exam), 0, 2);
